@@ -1,0 +1,128 @@
+export type Severity = 'error' | 'warning' | 'info';
+
+/** Something that a person should know about, from the catalogue below, filled in with what was found. */
+export interface Finding {
+  /** Dotted, lower case, stable for ever: `area.what-is-wrong`. */
+  readonly id: FindingId;
+  readonly severity: Severity;
+  /** One line: what is wrong. */
+  readonly title: string;
+  /** What was seen, where, and what it means for the data. */
+  readonly detail: string;
+  /** The next step, for the person who reads it. */
+  readonly fix: string;
+  /** The file, place or destination that the finding is about. */
+  readonly source: string;
+}
+
+interface FindingKind {
+  readonly severity: Severity;
+  readonly title: string;
+  readonly fix: string;
+}
+
+/** Every finding that exists. `severity`, `title` and `fix` are the defaults; a finding may say them more exactly. */
+export const findingCatalogue = {
+  'claude.nothing-received': {
+    severity: 'info',
+    title: 'No Claude Code session has reported yet',
+    fix: 'Start a new Claude Code session with OTEL_EXPORTER_OTLP_ENDPOINT pointing at this relay.',
+  },
+  'destination.none-configured': {
+    severity: 'warning',
+    title: 'No destination is configured',
+    fix: 'Add a destination to the config file. Until then the data is kept on disk for "span".',
+  },
+  'destination.no-credential': {
+    severity: 'warning',
+    title: 'The destination has no credential yet',
+    fix: 'Put a token into the config file, or let Claude Code send one in OTEL_EXPORTER_OTLP_HEADERS.',
+  },
+  'destination.credentials-refused': {
+    severity: 'error',
+    title: 'The destination refuses the credentials',
+    fix: 'Ask for a current token and put it into the config file. Sending resumes by itself.',
+  },
+  'destination.endpoint-wrong': {
+    severity: 'error',
+    title: 'The destination does not accept telemetry at this address',
+    fix: 'Correct the endpoint in the config file. Sending resumes by itself.',
+  },
+  'destination.captive-portal': {
+    severity: 'warning',
+    title: 'A web page answers instead of the destination',
+    fix: 'Log in to the network (a captive portal or a proxy is in between). Sending resumes by itself.',
+  },
+  'destination.unreachable': {
+    severity: 'warning',
+    title: 'The destination cannot be reached',
+    fix: 'Check the network and the endpoint. Nothing is lost: the data is on disk and is sent when the way is clear.',
+  },
+  'destination.untrusted-certificate': {
+    severity: 'warning',
+    title: "The destination's certificate is not trusted",
+    fix: 'Check the endpoint and the clock of this machine, and ask IT which certificate authority to trust.',
+  },
+  'destination.quarantined': {
+    severity: 'warning',
+    title: 'The destination called some requests malformed',
+    fix: 'Look at them with `span-relay quarantine list`, then retry, export or discard them.',
+  },
+  'destination.partially-rejected': {
+    severity: 'warning',
+    title: 'The destination took requests but rejected some of their points',
+    fix: "Read the destination's message and correct what it names; rejected points are not sent again.",
+  },
+  'destination.removed-with-backlog': {
+    severity: 'warning',
+    title: 'A destination was removed while data was still owed to it',
+    fix: 'Put it back under the same name to deliver its backlog, or let retention remove it.',
+  },
+  'receiver.port-taken': {
+    severity: 'error',
+    title: 'Another program holds the port that Claude Code exports to',
+    fix: 'Stop that program or give it another port. The relay keeps trying and takes over by itself.',
+  },
+  'receiver.requests-refused': {
+    severity: 'warning',
+    title: 'Requests to the relay are being refused',
+    fix: 'Correct the sender: what was wrong with the last request is in the detail.',
+  },
+  'relay.config-invalid': {
+    severity: 'warning',
+    title: 'The config file has a mistake',
+    fix: 'Correct the key that is named. The rest of the file is in force.',
+  },
+  'spool.corrupted': {
+    severity: 'warning',
+    title: 'The spool file was damaged and has been repaired',
+    fix: 'Nothing to do for the relay: what was readable is kept. Check the disk. The damaged file is kept for support.',
+  },
+  'spool.disk-full': {
+    severity: 'error',
+    title: 'The disk is full: telemetry cannot be stored',
+    fix: 'Free some space on this disk. The relay resumes by itself.',
+  },
+  'spool.quota-reached': {
+    severity: 'warning',
+    title: 'The oldest data was removed to make room',
+    fix: 'Get the destination working again, or raise spool.maxBytes or spool.maxAgeDays in the config file.',
+  },
+  'spool.unavailable': {
+    severity: 'error',
+    title: 'The spool cannot be opened: telemetry cannot be stored',
+    fix: 'Check that the state folder exists and is writable. The relay keeps trying.',
+  },
+} as const satisfies Record<string, FindingKind>;
+
+export type FindingId = keyof typeof findingCatalogue;
+
+/** A finding from the catalogue, with what was seen here. `overrides` says a part of it more exactly. */
+export function finding(
+  id: FindingId,
+  seen: { readonly detail: string; readonly source: string },
+  overrides: Partial<Pick<Finding, 'severity' | 'title' | 'fix'>> = {},
+): Finding {
+  const { severity, title, fix } = findingCatalogue[id];
+  return { id, severity, title, fix, ...seen, ...overrides };
+}

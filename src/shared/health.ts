@@ -1,0 +1,81 @@
+import type { Finding } from './finding.ts';
+import type { LedgerRow } from './ledger.ts';
+
+export type HealthState = 'healthy' | 'idle' | 'attention' | 'failing';
+
+export type DestinationState = 'ok' | 'retrying' | 'blocked' | 'unconfigured';
+
+/** Times are ISO 8601 in UTC; null where there is none yet. Sizes are bytes, counts are points as in the ledger. */
+export interface HealthSnapshot {
+  readonly version: 1;
+  readonly state: HealthState;
+  /** One sentence that names the cause and the next step. */
+  readonly headline: string;
+  readonly at: string;
+  readonly machine: MachineFacts;
+  readonly listen: { readonly http: ListenFacts };
+  readonly claude: ClaudeFacts;
+  readonly destinations: readonly DestinationHealth[];
+  readonly ledger: readonly LedgerRow[];
+  readonly findings: readonly Finding[];
+}
+
+export interface MachineFacts {
+  /** Random, made once per state folder. */
+  readonly id: string;
+  readonly hostname: string;
+  readonly os: string;
+  readonly arch: string;
+  readonly relayVersion: string;
+  readonly managedBy: string | null;
+}
+
+export interface ListenFacts {
+  readonly port: number;
+  readonly state: 'starting' | 'listening' | 'port-taken' | 'closed';
+  /** Who holds the port, where that could be found out. */
+  readonly holder?: string;
+}
+
+export interface ClaudeFacts {
+  readonly lastReceivedAt: string | null;
+  /** `service.version` of the payloads seen since start, newest first. */
+  readonly versions: readonly string[];
+  readonly sessions: readonly ClaudeSession[];
+}
+
+export interface ClaudeSession {
+  readonly pid: number;
+  readonly sessionId: string;
+  readonly startedAt: string;
+  readonly lastReceivedAt: string | null;
+  readonly reporting: boolean;
+  readonly stale: boolean;
+}
+
+export interface DestinationHealth {
+  readonly name: string;
+  readonly endpoint: string | null;
+  readonly state: DestinationState;
+  readonly lastSuccessAt: string | null;
+  readonly lastAttemptAt: string | null;
+  readonly lastError: DeliveryError | null;
+  readonly nextAttemptAt: string | null;
+  readonly pending: PendingFacts;
+}
+
+export interface DeliveryError {
+  /** What kind of trouble, in stable words such as `credentials`, `endpoint`, `connect`, `dns`, `tls`, `timeout`, `reset`, `http`. */
+  readonly kind: string;
+  /** The HTTP status, where there was an answer. */
+  readonly status?: number;
+  /** What it means, in words; never holds a credential. */
+  readonly message: string;
+}
+
+export interface PendingFacts {
+  readonly requests: number;
+  readonly points: number;
+  readonly bytes: number;
+  readonly oldestAt: string | null;
+}
