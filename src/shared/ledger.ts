@@ -26,6 +26,11 @@ export interface LedgerRow extends Books {
   readonly signal: Signal;
 }
 
+export interface HourRow extends LedgerRow {
+  /** Start of the hour, milliseconds since 1970. `pending` is 0 here: it is a level, not a flow. */
+  readonly hour: number;
+}
+
 export const emptyBooks: Books = {
   accepted: 0,
   delivered: 0,

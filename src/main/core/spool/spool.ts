@@ -1,4 +1,5 @@
-import type { DropCause, LedgerRow } from '../../../shared/ledger.ts';
+import type { DropCause, HourRow, LedgerRow } from '../../../shared/ledger.ts';
+import type { QuarantinedRequest } from '../../../shared/quarantine.ts';
 import type { Signal } from '../../../shared/signal.ts';
 
 /**
@@ -104,11 +105,6 @@ export interface SpoolBooks {
   readonly usedBytes: number;
 }
 
-export interface HourRow extends LedgerRow {
-  /** Start of the hour, milliseconds since 1970. `pending` is 0 here: it is a level, not a flow. */
-  readonly hour: number;
-}
-
 export interface Quarantine {
   list(destination?: string): Promise<readonly QuarantinedRequest[]>;
   /** The encoded request; undefined when there is none with this id. */
@@ -117,20 +113,6 @@ export interface Quarantine {
   retry(id: number): Promise<boolean>;
   /** Removes it: `rejected` becomes `dropped.discarded`. False when there is none with this id. */
   discard(id: number): Promise<boolean>;
-}
-
-export interface QuarantinedRequest {
-  readonly id: number;
-  readonly destination: string;
-  readonly signal: Signal;
-  readonly points: number;
-  readonly bytes: number;
-  /** Wall time, milliseconds. */
-  readonly receivedAt: number;
-  readonly quarantinedAt: number;
-  /** The destination's answer. */
-  readonly status: number;
-  readonly message: string;
 }
 
 export type SpoolEvent =
