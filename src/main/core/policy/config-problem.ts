@@ -1,0 +1,106 @@
+/** One mistake in a config file. No field ever holds a secret. */
+export interface ConfigProblem {
+  /** Where: `destinations[0].endpoint`, or `line 3, column 5`. */
+  readonly key: string;
+  readonly expected: string;
+  readonly found: string;
+  /** One sentence for a person: what, where, and what the relay does about it. */
+  readonly message: string;
+}
+
+export function problem(key: string, expected: string, found: string, consequence: string): ConfigProblem {
+  return { key, expected, found, message: `${key}: expected ${expected}, found ${found}; ${consequence}.` };
+}
+
+const shownCharacters = 64;
+
+/** What was found, shown by value. Only for keys that cannot hold a secret. */
+export function describeValue(value: unknown): string {
+  return typeof value === 'string' && value.length <= shownCharacters ? JSON.stringify(value) : describeKind(value);
+}
+
+/** What was found, by its kind and size only, where it may be or contain a secret. */
+export function describeKind(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  switch (typeof value) {
+    case 'string':
+      return value === ''
+        ? 'an empty text'
+        : `a text of ${value.length} ${value.length === 1 ? 'character' : 'characters'}`;
+    case 'object':
+      return 'an object';
+    default:
+      return `the ${typeof value} ${String(value)}`;
+  }
+}
+
+/** A URL without user name, password and query; by its kind only when it is none. */
+export function describeUrl(value: unknown): string {
+  if (typeof value !== 'string' || !URL.canParse(value)) return describeKind(value);
+  const { protocol, host, pathname, username, password, search, hash } = new URL(value);
+  const hidden = [
+    ...(username !== '' || password !== '' ? ['a user name or password'] : []),
+    ...(search !== '' ? ['a query'] : []),
+    ...(hash !== '' ? ['a fragment'] : []),
+  ];
+  const shown =
+    host === '' ? `a "${protocol}" URL` : describeValue(`${protocol}//${host}${pathname === '/' ? '' : pathname}`);
+  return hidden.length === 0 ? shown : `${shown} with ${hidden.join(' and ')}`;
+}
+
+/** One problem per key that the relay does not know. `at` is the key of the object, with a trailing dot where there is one. */
+export function unknownKeys(at: string, value: object, known: readonly string[]): ConfigProblem[] {
+  return Object.keys(value)
+    .filter((key) => !known.includes(key))
+    .map((key) => {
+      const shown = describeKey(key);
+      const meant = closest(key, known);
+      const hint = meant === undefined ? `the keys here are ${known.join(', ')}` : `did you mean "${meant}"?`;
+      return {
+        key: `${at}${shown}`,
+        expected: `one of ${known.join(', ')}`,
+        found: 'an unknown key',
+        message: `unknown key "${at}${shown}" is ignored; ${hint}`,
+      };
+    });
+}
+
+/** A key as it may be shown: what does not look like a key may be a secret in the wrong place. */
+export function describeKey(key: string): string {
+  return /^[\w$-]{1,40}$/.test(key) ? key : `(a key of ${key.length} characters)`;
+}
+
+/** The known word that `word` is most likely a misspelling of. */
+export function closest(word: string, known: readonly string[]): string | undefined {
+  const [best] = known
+    .map((candidate) => ({ candidate, distance: editDistance(word.toLowerCase(), candidate.toLowerCase()) }))
+    .filter(({ candidate, distance }) => distance <= Math.max(1, Math.floor(candidate.length / 3)))
+    .sort((a, b) => a.distance - b.distance);
+  return best?.candidate;
+}
+
+/** Edits to get from one word to the other: insert, delete, replace, or swap two neighbours. */
+function editDistance(a: string, b: string): number {
+  let beforeLast: number[] = [];
+  let last = Array.from({ length: b.length + 1 }, (_, column) => column);
+  for (let row = 1; row <= a.length; row += 1) {
+    const current = [row];
+    for (let column = 1; column <= b.length; column += 1) {
+      const replaced = at(last, column - 1) + (a[row - 1] === b[column - 1] ? 0 : 1);
+      const swapped =
+        row > 1 && column > 1 && a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1]
+          ? at(beforeLast, column - 2) + 1
+          : Number.POSITIVE_INFINITY;
+      current.push(Math.min(at(last, column) + 1, at(current, column - 1) + 1, replaced, swapped));
+    }
+    beforeLast = last;
+    last = current;
+  }
+  return at(last, b.length);
+}
+
+function at(row: readonly number[], column: number): number {
+  return row[column] ?? Number.POSITIVE_INFINITY;
+}
