@@ -1,5 +1,8 @@
 import type { Finding } from './finding.ts';
+import type { DestinationFacts, HealthFacts } from './health-facts.ts';
+import { type NotedFinding, noteFindings, nothingReceivedYet, pendingOf, waitingWords } from './health-findings.ts';
 import type { LedgerRow } from './ledger.ts';
+import { countOf, isoTime } from './wording.ts';
 
 export type HealthState = 'healthy' | 'idle' | 'attention' | 'failing';
 
@@ -78,4 +81,57 @@ export interface PendingFacts {
   readonly points: number;
   readonly bytes: number;
   readonly oldestAt: string | null;
+}
+
+/** The one value that everything a person sees is derived from. Pure. */
+export function deriveHealth(facts: HealthFacts): HealthSnapshot {
+  const noted = noteFindings(facts);
+  const state = stateOf(facts, noted);
+  return {
+    version: 1,
+    state,
+    headline: headlineOf(state, facts, noted),
+    at: isoTime(facts.now),
+    machine: facts.machine,
+    listen: { http: facts.http },
+    claude: facts.claude,
+    destinations: facts.destinations.map((destination) => destinationHealth(destination, facts)),
+    ledger: facts.spool.ledger,
+    findings: noted.map(({ finding }) => finding),
+  };
+}
+
+function stateOf(facts: HealthFacts, noted: readonly NotedFinding[]): HealthState {
+  const severities = new Set(noted.map(({ finding }) => finding.severity));
+  if (severities.has('error')) return 'failing';
+  if (severities.has('warning')) return 'attention';
+  return nothingReceivedYet(facts) ? 'idle' : 'healthy';
+}
+
+function headlineOf(state: HealthState, facts: HealthFacts, [first]: readonly NotedFinding[]): string {
+  if (state !== 'healthy' && first !== undefined) {
+    const { title, fix } = first.finding;
+    return `${title}: ${first.effect}. ${fix}`;
+  }
+  const waiting = pendingOf(facts);
+  if (waiting.points === 0) return 'Telemetry flows: everything that was received has been delivered.';
+  const retrying = facts.destinations.find((destination) => destination.state === 'retrying');
+  return retrying === undefined
+    ? `Telemetry flows: ${countOf(waiting.points, 'data point')} on the way.`
+    : `Telemetry is safe: ${retrying.name} did not answer just now, and ${waitingWords(waiting.points)}. The relay tries again by itself.`;
+}
+
+function destinationHealth(destination: DestinationFacts, facts: HealthFacts): DestinationHealth {
+  const { name, endpoint, state, lastError } = destination;
+  const { oldestAt, ...pending } = pendingOf(facts, name);
+  return {
+    name,
+    endpoint,
+    state,
+    lastSuccessAt: isoTime(destination.lastSuccessAt),
+    lastAttemptAt: isoTime(destination.lastAttemptAt),
+    lastError,
+    nextAttemptAt: isoTime(destination.nextAttemptAt),
+    pending: { ...pending, oldestAt: isoTime(oldestAt) },
+  };
 }

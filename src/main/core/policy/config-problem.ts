@@ -1,3 +1,5 @@
+import { countOf } from '../../../shared/wording.ts';
+
 /** One mistake in a config file. No field ever holds a secret. */
 export interface ConfigProblem {
   /** Where: `destinations[0].endpoint`, or `line 3, column 5`. */
@@ -16,7 +18,10 @@ const shownCharacters = 64;
 
 /** What was found, shown by value. Only for keys that cannot hold a secret. */
 export function describeValue(value: unknown): string {
-  return typeof value === 'string' && value.length <= shownCharacters ? JSON.stringify(value) : describeKind(value);
+  const isShort = typeof value === 'string' && value.length <= shownCharacters;
+  return isShort || typeof value === 'number' || typeof value === 'boolean'
+    ? JSON.stringify(value)
+    : describeKind(value);
 }
 
 /** What was found, by its kind and size only, where it may be or contain a secret. */
@@ -24,16 +29,9 @@ export function describeKind(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (value === null) return 'null';
   if (Array.isArray(value)) return `a list of ${value.length}`;
-  switch (typeof value) {
-    case 'string':
-      return value === ''
-        ? 'an empty text'
-        : `a text of ${value.length} ${value.length === 1 ? 'character' : 'characters'}`;
-    case 'object':
-      return 'an object';
-    default:
-      return `the ${typeof value} ${String(value)}`;
-  }
+  if (typeof value === 'string')
+    return value === '' ? 'an empty text' : `a text of ${countOf(value.length, 'character')}`;
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }
 
 /** A URL without user name, password and query; by its kind only when it is none. */
@@ -68,12 +66,12 @@ export function unknownKeys(at: string, value: object, known: readonly string[])
 }
 
 /** A key as it may be shown: what does not look like a key may be a secret in the wrong place. */
-export function describeKey(key: string): string {
-  return /^[\w$-]{1,40}$/.test(key) ? key : `(a key of ${key.length} characters)`;
+function describeKey(key: string): string {
+  return /^[\w$-]{1,40}$/.test(key) ? key : `(a key of ${countOf(key.length, 'character')})`;
 }
 
 /** The known word that `word` is most likely a misspelling of. */
-export function closest(word: string, known: readonly string[]): string | undefined {
+function closest(word: string, known: readonly string[]): string | undefined {
   const [best] = known
     .map((candidate) => ({ candidate, distance: editDistance(word.toLowerCase(), candidate.toLowerCase()) }))
     .filter(({ candidate, distance }) => distance <= Math.max(1, Math.floor(candidate.length / 3)))

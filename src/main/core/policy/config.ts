@@ -47,7 +47,7 @@ export function parseConfig(text: string, lastGood: Config | undefined): ParsedC
   const wholeKept = lastGood === undefined ? 'the defaults are in force' : 'the last good config stays in force';
   if (!json.ok) {
     const key = `line ${json.line}, column ${json.column}`;
-    return { config: fallback, problems: [problem(key, json.expected, 'something else', wholeKept)], held: [] };
+    return { config: fallback, problems: [problem(key, json.expected, json.found, wholeKept)], held: [] };
   }
   if (!v.is(anObject, json.value)) {
     const mistake = problem('the config file', 'a JSON object', describeKind(json.value), wholeKept);

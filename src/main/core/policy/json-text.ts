@@ -1,6 +1,12 @@
 export type JsonText =
   | { readonly ok: true; readonly value: unknown }
-  | { readonly ok: false; readonly line: number; readonly column: number; readonly expected: string };
+  | {
+      readonly ok: false;
+      readonly line: number;
+      readonly column: number;
+      readonly expected: string;
+      readonly found: string;
+    };
 
 /**
  * Reads JSON, and says where a mistake is without quoting the text: `JSON.parse` names a position for some mistakes only,
@@ -31,20 +37,20 @@ const words: Readonly<Record<Expecting, string>> = {
   end: 'the end of the file',
 };
 
-function placeOfMistake(json: string): { line: number; column: number; expected: string } {
+function placeOfMistake(json: string): { line: number; column: number; expected: string; found: string } {
   const open: ('{' | '[')[] = [];
   let expecting: Expecting = 'value';
   let at = 0;
   const afterValue = (): Expecting => (open.length === 0 ? 'end' : 'comma');
   for (;;) {
     at = endOf(blank, json, at) ?? at;
-    const next = json[at];
-    const next2 = step(next);
-    if (next2 === undefined) break;
-    expecting = next2;
+    const next = step(json[at]);
+    if (next === undefined) break;
+    expecting = next;
   }
   const before = json.slice(0, at).split('\n');
-  return { line: before.length, column: (before.at(-1) ?? '').length + 1, expected: words[expecting] };
+  const found = json[at] === undefined ? words.end : JSON.stringify(json[at]);
+  return { line: before.length, column: (before.at(-1) ?? '').length + 1, expected: words[expecting], found };
 
   function step(char: string | undefined): Expecting | undefined {
     switch (expecting) {
