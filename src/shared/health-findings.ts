@@ -1,21 +1,11 @@
-import { type Finding, type FindingId, finding, type Severity } from './finding.ts';
-import type { DestinationFacts, HealthFacts } from './health-facts.ts';
+import type { Severity } from './finding.ts';
+import { destinationFindings } from './health-destination-findings.ts';
+import type { HealthFacts } from './health-facts.ts';
+import { dayMs, type NotedFinding, note, pendingOf, sentence, waitingWords } from './health-note.ts';
 import { countOf, formatDuration } from './wording.ts';
-
-const minuteMs = 60_000;
-const dayMs = 24 * 60 * minuteMs;
-
-/** Shorter outages are everyday life: the data is safe, and nobody has to do anything. */
-export const patienceMs = 10 * minuteMs;
 
 /** How long a repair of the spool is worth telling. */
 export const repairNewsMs = 7 * dayMs;
-
-/** A finding with what it means for the data, as a clause for the headline. */
-export interface NotedFinding {
-  readonly finding: Finding;
-  readonly effect: string;
-}
 
 /** All findings that the facts give rise to, most severe first. Pure. */
 export function noteFindings(facts: HealthFacts): readonly NotedFinding[] {
@@ -32,39 +22,6 @@ export function noteFindings(facts: HealthFacts): readonly NotedFinding[] {
 /** Nothing since the relay started, and nothing ever before. */
 export function nothingReceivedYet({ claude, spool }: HealthFacts): boolean {
   return claude.lastReceivedAt === null && spool.ledger.every((row) => row.accepted === 0);
-}
-
-/** What is owed to one destination, or to all of them together. */
-export function pendingOf({ spool }: HealthFacts, destination?: string) {
-  const rows = spool.pending.filter((row) => destination === undefined || row.destination === destination);
-  const oldest = rows.map((row) => row.oldestAt).filter((at) => at !== null);
-  return {
-    requests: rows.reduce((sum, row) => sum + row.requests, 0),
-    points: rows.reduce((sum, row) => sum + row.points, 0),
-    bytes: rows.reduce((sum, row) => sum + row.bytes, 0),
-    oldestAt: oldest.length === 0 ? null : Math.min(...oldest),
-  };
-}
-
-/** `1,204 data points are safe on disk and wait`. */
-export function waitingWords(points: number): string {
-  if (points === 0) return 'nothing is lost, and nothing is waiting yet';
-  return `${countOf(points, 'data point')} ${points === 1 ? 'is safe on disk and waits' : 'are safe on disk and wait'}`;
-}
-
-/** `seen` is a sentence without its full stop; the finding's detail is that and the effect. */
-function note(
-  id: FindingId,
-  about: { readonly seen: string; readonly effect: string; readonly source: string },
-  overrides: Partial<Pick<Finding, 'title' | 'fix'>> = {},
-): NotedFinding {
-  const { seen, effect, source } = about;
-  return { finding: finding(id, { detail: `${sentence(seen)} ${sentence(effect)}`, source }, overrides), effect };
-}
-
-function sentence(words: string): string {
-  const text = words.trim();
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;
 }
 
 function spoolFindings(facts: HealthFacts): NotedFinding[] {
@@ -218,113 +175,4 @@ function claudeFindings(facts: HealthFacts): NotedFinding[] {
       { fix: `Start a new Claude Code session with OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:${port}.` },
     ),
   ];
-}
-
-function destinationFindings(destination: DestinationFacts, facts: HealthFacts): NotedFinding[] {
-  const { name, removed, lastPartialSuccess } = destination;
-  const source = destination.endpoint ?? name;
-  const pending = pendingOf(facts, name);
-  if (removed) {
-    if (pending.requests === 0) return [];
-    return [
-      note(
-        'destination.removed-with-backlog',
-        { seen: `${name} is not in ${facts.config.file} any more`, effect: waitingWords(pending.points), source: name },
-        { title: `${name} was removed while data was still owed to it` },
-      ),
-    ];
-  }
-  const noted = deliveryFindings(destination, facts, pending.points);
-  const quarantined = facts.spool.quarantined.find((row) => row.destination === name);
-  if (quarantined !== undefined && quarantined.requests > 0) {
-    noted.push(
-      note(
-        'destination.quarantined',
-        {
-          seen: `${name} called ${countOf(quarantined.requests, 'request')} malformed`,
-          effect: `${countOf(quarantined.points, 'data point')} set aside for somebody to look at`,
-          source,
-        },
-        { title: `${name} called some requests malformed` },
-      ),
-    );
-  }
-  if (lastPartialSuccess !== null && lastPartialSuccess.points > 0 && facts.now - lastPartialSuccess.at < dayMs) {
-    noted.push(
-      note(
-        'destination.partially-rejected',
-        {
-          seen: `${name} said ${formatDuration(facts.now - lastPartialSuccess.at)} ago: ${lastPartialSuccess.message || 'no reason'}`,
-          effect: `${countOf(lastPartialSuccess.points, 'data point')} of that request rejected`,
-          source,
-        },
-        { title: `${name} rejected some data points` },
-      ),
-    );
-  }
-  return noted;
-}
-
-/** What stands in the way of delivering to a destination, if anything: at most one finding. */
-function deliveryFindings(destination: DestinationFacts, facts: HealthFacts, waiting: number): NotedFinding[] {
-  const { name, endpoint, state, lastError, retryingSinceAt } = destination;
-  const { file } = facts.config;
-  const answer = lastError?.status === undefined ? '' : ` (${lastError.status})`;
-  const seen = lastError?.message ?? 'no attempt has succeeded';
-  const about = { seen, effect: waitingWords(waiting), source: endpoint ?? name };
-  switch (state) {
-    case 'ok':
-      return [];
-    case 'unconfigured':
-      // Without an endpoint the config's own finding says what is missing.
-      if (endpoint === null) return [];
-      return [
-        note(
-          'destination.no-credential',
-          { ...about, seen: `neither ${file} nor Claude Code has given a token for ${name}` },
-          {
-            title: `${name} has no token yet`,
-            fix: `Put a token into ${file}, or let Claude Code send one in OTEL_EXPORTER_OTLP_HEADERS.`,
-          },
-        ),
-      ];
-    case 'blocked':
-      if (lastError?.kind === 'credentials') {
-        return [
-          note('destination.credentials-refused', about, {
-            title: `${name} refuses the token${answer}`,
-            fix: credentialFix(destination, file),
-          }),
-        ];
-      }
-      if (lastError?.kind === 'captive-portal') {
-        return [note('destination.captive-portal', about, { title: `A web page answers instead of ${name}` })];
-      }
-      return [
-        note('destination.endpoint-wrong', about, {
-          title: `${name} does not accept telemetry at ${endpoint ?? 'its address'}${answer}`,
-          fix: `Correct the endpoint in ${file}. Sending resumes by itself.`,
-        }),
-      ];
-    case 'retrying': {
-      const triedForMs = retryingSinceAt === null ? 0 : facts.now - retryingSinceAt;
-      if (triedForMs <= patienceMs) return [];
-      if (lastError?.kind === 'tls') {
-        return [
-          note('destination.untrusted-certificate', about, { title: `The certificate of ${name} is not trusted` }),
-        ];
-      }
-      return [
-        note('destination.unreachable', about, {
-          title: `${name} has not taken telemetry for ${formatDuration(triedForMs)}${answer}`,
-        }),
-      ];
-    }
-  }
-}
-
-function credentialFix({ credentialSource }: DestinationFacts, configFile: string): string {
-  return credentialSource === 'claude'
-    ? `Put a current token into OTEL_EXPORTER_OTLP_HEADERS of Claude Code, where this one came from, or into ${configFile}.`
-    : `Put a current token into ${configFile}.`;
 }

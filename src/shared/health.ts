@@ -1,6 +1,7 @@
 import type { Finding } from './finding.ts';
 import type { DestinationFacts, HealthFacts } from './health-facts.ts';
-import { type NotedFinding, noteFindings, nothingReceivedYet, pendingOf, waitingWords } from './health-findings.ts';
+import { noteFindings, nothingReceivedYet } from './health-findings.ts';
+import { type NotedFinding, pendingOf, waitingWords } from './health-note.ts';
 import type { LedgerRow } from './ledger.ts';
 import { countOf, isoTime } from './wording.ts';
 

@@ -23,6 +23,9 @@ export const maxAgeDays = v.message(
   'a number of days from 1 to 3,650',
 );
 
+/** For one request to a destination: long enough for a large merged one on a slow line. */
+export const defaultTimeoutMs = 30_000;
+
 export const destinationName = v.message(
   v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9._-]{0,62}$/i)),
   'a name of letters, digits, dots, dashes and underscores, at most 63 of them',
@@ -77,7 +80,7 @@ export const destinationSchema = v.object({
     signals,
   ),
   allowInsecure: v.exactOptional(v.boolean('true or false'), false),
-  timeoutMs: v.exactOptional(wholeNumber(100, 600_000, 'a number of milliseconds'), 30_000),
+  timeoutMs: v.exactOptional(wholeNumber(100, 600_000, 'a number of milliseconds'), defaultTimeoutMs),
 });
 
 export const destinationKeys = Object.keys(destinationSchema.entries);

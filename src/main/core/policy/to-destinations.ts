@@ -1,11 +1,16 @@
 import type { Destination } from '../delivery/destination.ts';
-import type { Config } from './config.ts';
+import type { Config, HeldDestination } from './config.ts';
 import type { DestinationConfig } from './destination-config.ts';
 import { presets } from './presets.ts';
+import { defaultTimeoutMs } from './schemas.ts';
 
-/** The destinations of a config in delivery's terms. */
-export function toDestinations(config: Config): Destination[] {
-  return config.destinations.map(toDestination);
+/** The destinations of a config in delivery's terms. Those with a mistake have no endpoint: data is held for them. */
+export function toDestinations(config: Config, held: readonly HeldDestination[]): Destination[] {
+  return [...config.destinations.map(toDestination), ...held.map(toHeld)];
+}
+
+function toHeld({ name, signals }: HeldDestination): Destination {
+  return { name, endpoint: '', headers: {}, signals, timeoutMs: defaultTimeoutMs };
 }
 
 function toDestination(config: DestinationConfig): Destination {

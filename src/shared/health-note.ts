@@ -1,0 +1,45 @@
+import { type Finding, type FindingId, finding } from './finding.ts';
+import type { HealthFacts } from './health-facts.ts';
+import { countOf } from './wording.ts';
+
+export const dayMs = 24 * 60 * 60_000;
+
+/** A finding with what it means for the data, as a clause for the headline. */
+export interface NotedFinding {
+  readonly finding: Finding;
+  readonly effect: string;
+}
+
+/** What is owed to one destination, or to all of them together. */
+export function pendingOf({ spool }: HealthFacts, destination?: string) {
+  const rows = spool.pending.filter((row) => destination === undefined || row.destination === destination);
+  const oldest = rows.map((row) => row.oldestAt).filter((at) => at !== null);
+  return {
+    requests: rows.reduce((sum, row) => sum + row.requests, 0),
+    points: rows.reduce((sum, row) => sum + row.points, 0),
+    bytes: rows.reduce((sum, row) => sum + row.bytes, 0),
+    oldestAt: oldest.length === 0 ? null : Math.min(...oldest),
+  };
+}
+
+/** `1,204 data points are safe on disk and wait`. */
+export function waitingWords(points: number): string {
+  if (points === 0) return 'nothing is lost, and nothing is waiting yet';
+  return `${countOf(points, 'data point')} ${points === 1 ? 'is safe on disk and waits' : 'are safe on disk and wait'}`;
+}
+
+/** `seen` is a sentence without its full stop; the finding's detail is that and the effect. */
+export function note(
+  id: FindingId,
+  about: { readonly seen: string; readonly effect: string; readonly source: string },
+  overrides: Partial<Pick<Finding, 'title' | 'fix'>> = {},
+): NotedFinding {
+  const { seen, effect, source } = about;
+  return { finding: finding(id, { detail: `${sentence(seen)} ${sentence(effect)}`, source }, overrides), effect };
+}
+
+/** Words with a capital letter and a full stop. */
+export function sentence(words: string): string {
+  const text = words.trim();
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;
+}
