@@ -1,0 +1,72 @@
+import { closeSync, openSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+
+export const pageBytes = 4096;
+
+/** Opens the spool's file so that a commit is on disk when it returns. */
+export function openDatabase(path: string): DatabaseSync {
+  // SQLite gives its own log and index files the permissions of this one.
+  closeSync(openSync(path, 'a', 0o600));
+  const db = new DatabaseSync(path, { timeout: 5000 });
+  try {
+    db.exec(`PRAGMA page_size = ${pageBytes}`);
+    // Auto-vacuum must be chosen before the first table; it is what lets free pages go back to the disk in small steps.
+    db.exec('PRAGMA auto_vacuum = INCREMENTAL');
+    db.exec('PRAGMA journal_mode = WAL');
+    db.exec('PRAGMA synchronous = FULL');
+    // On macOS fsync() alone leaves data in the drive's cache; elsewhere these two do nothing.
+    db.exec('PRAGMA fullfsync = 1');
+    db.exec('PRAGMA checkpoint_fullfsync = 1');
+    db.exec('PRAGMA wal_autocheckpoint = 1000');
+    db.exec(`PRAGMA journal_size_limit = ${8 * 1024 * 1024}`);
+    db.exec('PRAGMA trusted_schema = OFF');
+    return db;
+  } catch (error) {
+    closeQuietly(db);
+    throw error;
+  }
+}
+
+/** Closes a database whose file may be damaged; a damaged one can refuse its last checkpoint, which changes nothing. */
+export function closeQuietly(db: DatabaseSync): void {
+  try {
+    db.close();
+  } catch {
+    // Nothing is lost: what was committed is in the file or its log, and the file is about to be set aside.
+  }
+}
+
+export type DatabaseFault = 'full' | 'damaged' | 'other';
+
+/** SQLite result codes, https://www.sqlite.org/rescode.html: the low byte is the primary code. */
+const primary = { ioerr: 10, corrupt: 11, full: 13, cantopen: 14, notadb: 26 } as const;
+/** A read that got fewer bytes than the file should have: the file was truncated. */
+const shortRead = 522;
+
+export function classifyFault(error: unknown): DatabaseFault {
+  const code = sqliteCode(error);
+  if (code === undefined) return isMissingTable(error) ? 'damaged' : 'other';
+  switch (code & 0xff) {
+    case primary.full:
+      return 'full';
+    case primary.corrupt:
+    case primary.notadb:
+      return 'damaged';
+    case primary.ioerr:
+      return code === shortRead ? 'damaged' : 'other';
+    default:
+      return isMissingTable(error) ? 'damaged' : 'other';
+  }
+}
+
+function sqliteCode(error: unknown): number | undefined {
+  return error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' ? error.errcode : undefined;
+}
+
+function isMissingTable(error: unknown): boolean {
+  return error instanceof Error && /no such (table|column)|malformed/.test(error.message);
+}
+
+export function pragmaNumber(db: DatabaseSync, name: string): number {
+  return Number(Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0] ?? 0);
+}

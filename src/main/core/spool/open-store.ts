@@ -1,0 +1,89 @@
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
+import type { DatabaseSync } from 'node:sqlite';
+import { classifyFault, closeQuietly, openDatabase } from './database.ts';
+import { installRebuilt, keepDamaged, spoolFiles } from './files.ts';
+import { repair } from './repair.ts';
+import { migrate, NewerSchemaError } from './schema.ts';
+import type { RepairReport, SpoolDestination, SpoolEvent } from './spool.ts';
+import { SpoolStore } from './store.ts';
+import { readWatermark } from './watermark.ts';
+
+export interface OpenOptions {
+  /** The state folder; made when it is not there. */
+  readonly folder: string;
+  readonly now: () => number;
+  readonly emit: (event: SpoolEvent) => void;
+  /** The destinations as configured, for a repair that finds no books at all. */
+  readonly destinations: readonly SpoolDestination[];
+}
+
+/** Opens the spool, repairing it first where it is damaged. Throws where it cannot be opened for another reason. */
+export function openStore(options: OpenOptions): SpoolStore {
+  const { folder } = options;
+  const files = spoolFiles(folder);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  if (!existsSync(files.database) && existsSync(files.rebuilt)) installRebuilt(folder);
+  const attempt = tryOpen(options);
+  if ('store' in attempt) return attempt.store;
+  repairStore(options, attempt.reason, attempt.keptIn);
+  const second = tryOpen(options);
+  if ('store' in second) return second.store;
+  throw new Error(`the spool is still unreadable after a repair: ${second.reason}`);
+}
+
+/** Rebuilds the spool, which must be closed, from what can be read of it. */
+export function repairStore(options: OpenOptions, reason: string, keptIn?: string): RepairReport {
+  options.emit({ kind: 'repairing', reason });
+  const report = repair(options.folder, {
+    reason,
+    keptIn: keptIn ?? keepDamaged(options.folder, options.now()),
+    now: options.now(),
+    destinations: options.destinations,
+  });
+  options.emit({ kind: 'repaired', report });
+  return report;
+}
+
+type Attempt = { readonly store: SpoolStore } | { readonly reason: string; readonly keptIn: string };
+
+function tryOpen({ folder, now, emit }: OpenOptions): Attempt {
+  const { database, watermark } = spoolFiles(folder);
+  const known = readWatermark(watermark);
+  const log = unreadableLog(database);
+  if (log) return { reason: log, keptIn: keepDamaged(folder, now()) };
+  let db: DatabaseSync | undefined;
+  try {
+    db = openDatabase(database);
+    migrate(db);
+    const commits = Number(db.prepare('SELECT commits FROM state').get()?.commits ?? 0);
+    if (known && known.commits > commits) {
+      const keptIn = keepDamaged(folder, now());
+      closeQuietly(db);
+      return { reason: `the last ${known.commits - commits} commits are missing from the spool`, keptIn };
+    }
+    return { store: new SpoolStore(db, { now, emit }) };
+  } catch (error) {
+    const damaged = error instanceof NewerSchemaError || classifyFault(error) === 'damaged';
+    const keptIn = damaged ? keepDamaged(folder, now()) : '';
+    if (db) closeQuietly(db);
+    if (!damaged) throw error;
+    return { reason: error instanceof Error ? error.message : String(error), keptIn };
+  }
+}
+
+/** https://www.sqlite.org/fileformat.html#the_write_ahead_log: SQLite takes a log with a damaged head for an empty one. */
+const logMagic = [0x377f0682, 0x377f0683];
+
+function unreadableLog(database: string): string | undefined {
+  const path = `${database}-wal`;
+  if (!existsSync(path)) return undefined;
+  try {
+    accessSync(path, constants.R_OK | constants.W_OK);
+  } catch {
+    renameSync(path, `${path}.unreadable`);
+    return 'the write-ahead log of the spool cannot be read';
+  }
+  const head = readFileSync(path).subarray(0, 32);
+  if (head.length === 0 || (head.length === 32 && logMagic.includes(head.readUInt32BE(0)))) return undefined;
+  return 'the write-ahead log of the spool is damaged';
+}
