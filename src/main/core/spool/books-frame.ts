@@ -2,7 +2,7 @@ import { signals } from '../../../shared/signal.ts';
 import type { BooksFrame } from './protocol.ts';
 import type { SpoolBooks } from './spool.ts';
 
-const numbersPerRow = 13;
+const numbersPerRow = 14;
 const nothing = -1;
 
 /** Turns books into frames for the other thread; remembers which names it has sent. */
@@ -16,7 +16,14 @@ export function createFrameWriter(): (books: SpoolBooks) => BooksFrame {
       const values = [row.accepted, row.delivered, row.pending, row.rejected, row.refused, row.resent];
       const drops = [dropped.quota, dropped.age, dropped.corruption, dropped.discarded];
       numbers.set(
-        [...values, ...drops, level?.requests ?? 0, level?.bytes ?? 0, level?.oldestAt ?? nothing],
+        [
+          ...values,
+          ...drops,
+          level?.requests ?? 0,
+          level?.bytes ?? 0,
+          level?.oldestAt ?? nothing,
+          level?.lastDeliveredAt ?? nothing,
+        ],
         at * numbersPerRow,
       );
     }
@@ -54,7 +61,7 @@ function toBooks(rows: NonNullable<BooksFrame['rows']>, { numbers, quarantined, 
     const name = signals[signal] ?? 'metrics';
     const n = (index: number) => numbers[at * numbersPerRow + index] ?? 0;
     const pending = n(2);
-    const oldestAt = n(12);
+    const time = (index: number) => (n(index) === nothing ? null : n(index));
     return {
       ledger: {
         destination,
@@ -73,7 +80,8 @@ function toBooks(rows: NonNullable<BooksFrame['rows']>, { numbers, quarantined, 
         requests: n(10),
         points: pending,
         bytes: n(11),
-        oldestAt: oldestAt === nothing ? null : oldestAt,
+        oldestAt: time(12),
+        lastDeliveredAt: time(13),
       },
     };
   });

@@ -127,6 +127,10 @@ export class SpoolClient implements Spool {
     return (await this.#query({ what: 'verify' })) as readonly string[];
   }
 
+  async repairs(): ReturnType<Spool['repairs']> {
+    return (await this.#query({ what: 'repairs' })) as Awaited<ReturnType<Spool['repairs']>>;
+  }
+
   readonly quarantine: Quarantine = {
     list: async (destination) =>
       (await this.#query({ what: 'quarantine', destination })) as Awaited<ReturnType<Quarantine['list']>>,

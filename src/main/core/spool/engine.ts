@@ -13,7 +13,15 @@ import {
   retryQuarantined,
 } from './quarantine.ts';
 import { verify } from './recount.ts';
-import type { Batch, BatchLimits, Settlement, SpoolBooks, SpoolDestination, SpoolLimits } from './spool.ts';
+import type {
+  Batch,
+  BatchLimits,
+  RepairReport,
+  Settlement,
+  SpoolBooks,
+  SpoolDestination,
+  SpoolLimits,
+} from './spool.ts';
 import type { AcceptedRequest, SpoolStore } from './store.ts';
 import { WatermarkFile } from './watermark.ts';
 
@@ -104,6 +112,10 @@ export class SpoolEngine {
 
   verify(): readonly string[] {
     return this.#guard(() => verify(this.#store));
+  }
+
+  repairs(): readonly RepairReport[] {
+    return this.#guard(() => this.#store.repairs());
   }
 
   quarantineList(destination?: string): readonly QuarantinedRequest[] {

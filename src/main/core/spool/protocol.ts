@@ -22,6 +22,7 @@ export type ToService =
 export type Query =
   | { readonly what: 'hours'; readonly hours: number }
   | { readonly what: 'verify' }
+  | { readonly what: 'repairs' }
   | { readonly what: 'quarantine'; readonly destination: string | undefined }
   | { readonly what: 'payload'; readonly id: number };
 

@@ -21,6 +21,7 @@ export const levelNames = [
   'pending_points',
   'pending_requests',
   'pending_bytes',
+  'last_delivered_at',
 ] as const;
 
 export const numberNames = [...flowNames, ...levelNames] as const;
@@ -68,6 +69,7 @@ export function emptyNumbers(): QueueNumbers {
     pending_points: 0,
     pending_requests: 0,
     pending_bytes: 0,
+    last_delivered_at: 0,
   };
 }
 

@@ -47,6 +47,7 @@ const migrations: readonly string[] = [
     pending_points INTEGER NOT NULL DEFAULT 0,
     pending_requests INTEGER NOT NULL DEFAULT 0,
     pending_bytes INTEGER NOT NULL DEFAULT 0,
+    last_delivered_at INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (destination, signal)
   ) WITHOUT ROWID;
   CREATE TABLE subscription (

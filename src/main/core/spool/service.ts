@@ -132,6 +132,8 @@ function query(engine: SpoolEngine, { ...asked }: Query): unknown {
       return engine.hours(asked.hours);
     case 'verify':
       return engine.verify();
+    case 'repairs':
+      return engine.repairs();
     case 'quarantine':
       return engine.quarantineList(asked.destination);
     case 'payload':

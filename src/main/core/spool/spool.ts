@@ -35,6 +35,8 @@ export interface Spool {
   hours(hours: number): Promise<readonly HourRow[]>;
   /** Recounts the stored rows and compares them with the kept numbers. An empty list means that the books balance. */
   verify(): Promise<readonly string[]>;
+  /** The repairs of this spool so far, oldest first. */
+  repairs(): Promise<readonly RepairReport[]>;
   readonly quarantine: Quarantine;
   /** Calls `listener` after every change of the books and on every event. Returns a canceller. */
   on(listener: (event: SpoolEvent) => void): () => void;
@@ -94,6 +96,8 @@ export interface PendingBooks {
   readonly bytes: number;
   /** Wall time in milliseconds of the oldest request; null when nothing is pending. */
   readonly oldestAt: number | null;
+  /** Wall time in milliseconds of the last delivery; null before the first. */
+  readonly lastDeliveredAt: number | null;
 }
 
 export interface SpoolBooks {

@@ -21,6 +21,7 @@ import type {
   BatchLimits,
   PendingBooks,
   PickedRequest,
+  RepairReport,
   Settlement,
   SpoolBooks,
   SpoolDestination,
@@ -177,6 +178,7 @@ export class SpoolStore {
     if (settlement.outcome === 'delivered') {
       const rejected = Math.min(Math.max(0, settlement.rejectedPoints), points);
       numbers.delivered += points - rejected;
+      numbers.last_delivered_at = this.#now();
       numbers.rejected += rejected;
     } else {
       for (const { id } of settled) {
@@ -293,6 +295,20 @@ export class SpoolStore {
         signal: signalAt(Number(row.signal)),
       };
     });
+  }
+
+  repairs(): readonly RepairReport[] {
+    return this.db
+      .prepare('SELECT * FROM repair ORDER BY at')
+      .all()
+      .map((row) => ({
+        at: Number(row.at),
+        reason: String(row.reason),
+        keptIn: String(row.kept_in),
+        salvagedRequests: Number(row.salvaged_requests),
+        lostPoints: Number(row.lost_points),
+        estimated: Number(row.estimated) !== 0,
+      }));
   }
 
   watermark(): Watermark {
@@ -467,6 +483,7 @@ export class SpoolStore {
       points: numbers.pending_points,
       bytes: numbers.pending_bytes,
       oldestAt,
+      lastDeliveredAt: numbers.last_delivered_at || null,
     };
   }
 }
