@@ -73,7 +73,7 @@ export interface VerifyReport {
   readonly problems: readonly string[];
 }
 
-export const sendTestOutcomes = ['delivered', 'blocked', 'retrying', 'unconfigured', 'timeout'] as const;
+export const sendTestOutcomes = ['delivered', 'rejected', 'blocked', 'retrying', 'unconfigured', 'timeout'] as const;
 
 export type SendTestOutcome = (typeof sendTestOutcomes)[number];
 

@@ -1,0 +1,33 @@
+import { homedir } from 'node:os';
+import { styleText } from 'node:util';
+import { type Clock, systemClock } from '../core/clock.ts';
+
+export type Style = 'bold' | 'dim' | 'green' | 'yellow' | 'red';
+
+/** What a command touches of the process that it runs in. */
+export interface Io {
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+  /** Colours text where standard output is a terminal that wants it. */
+  readonly style: (style: Style, text: string) => string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly platform: NodeJS.Platform;
+  readonly home: string;
+  readonly clock: Clock;
+  /** Calls `listener` when the process is asked to end, the first time; the second time it ends. */
+  readonly onStopSignal: (listener: () => void) => void;
+}
+
+export const processIo: Io = {
+  out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(text),
+  style: (style, text) => styleText(style, text, { stream: process.stdout }),
+  env: process.env,
+  platform: process.platform,
+  home: homedir(),
+  clock: systemClock,
+  onStopSignal(listener) {
+    process.once('SIGTERM', listener);
+    process.once('SIGINT', listener);
+  },
+};

@@ -1,0 +1,48 @@
+import { closest } from '../../shared/closest.ts';
+import { CliError, exitCodes } from './cli-error.ts';
+import { commands, overview } from './commands.ts';
+import type { Io } from './io.ts';
+
+/** Runs the command that the arguments name. Resolves with the exit code; never throws for what a person can mend. */
+export async function main(args: readonly string[], io: Io): Promise<number> {
+  try {
+    return await dispatch(args, io);
+  } catch (error) {
+    if (!(error instanceof CliError)) throw error;
+    io.err(`span-relay: ${error.message}\n`);
+    return error.exitCode;
+  }
+}
+
+async function dispatch([name, ...args]: readonly string[], io: Io): Promise<number> {
+  switch (name) {
+    case undefined:
+      io.err(overview());
+      return exitCodes.usage;
+    case '--help':
+    case '-h':
+      io.out(overview());
+      return exitCodes.ok;
+    case '--version': {
+      const { relayVersion } = await import('./version.ts');
+      io.out(`${await relayVersion()}\n`);
+      return exitCodes.ok;
+    }
+  }
+  const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (entry === undefined) throw unknownCommand(name);
+  const { command } = await entry.load();
+  const options = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
+  if (options.includes('--help') || options.includes('-h')) {
+    io.out(command.help);
+    return exitCodes.ok;
+  }
+  return command.run(args, io);
+}
+
+function unknownCommand(name: string): CliError {
+  const meant = closest(name, Object.keys(commands));
+  const hint =
+    meant === undefined ? `The commands are ${Object.keys(commands).join(', ')}.` : `Did you mean '${meant}'?`;
+  return new CliError(`There is no command '${name}'. ${hint} See \`span-relay --help\`.`, exitCodes.usage);
+}

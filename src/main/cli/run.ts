@@ -1,0 +1,71 @@
+import { assertNever } from '../../shared/assert-never.ts';
+import { lineLog } from '../core/log.ts';
+import { commonOptions, jsonOption, parseArguments, pathsFrom, takesNoArguments } from './arguments.ts';
+import { CliError, exitCodes } from './cli-error.ts';
+import { type Command, commonHelp } from './commands.ts';
+
+/** Nothing depends on a graceful stop, so it may not take long. */
+const stopWithinMs = 1_900;
+
+export const command: Command = {
+  help: `Runs the relay in the foreground until it gets SIGTERM or SIGINT.
+
+Usage: span-relay run [OPTIONS]
+
+Prints one line when it is ready, \`span-relay ready http=127.0.0.1:14318 pid=… state=…\`; its log goes to standard error.
+Where it listens and where telemetry goes is in the config file, which is read again whenever it changes.
+
+  --replace        take over from the relay that runs on this state folder, without closing the port
+  --json           the ready line as JSON
+
+${commonHelp}
+Exits with 0 when it was stopped or replaced, 75 when another relay runs on this state folder.
+`,
+  async run(args, io) {
+    const options = { ...commonOptions, ...jsonOption, replace: { type: 'boolean', default: false } } as const;
+    const { values, positionals } = parseArguments('run', args, options);
+    takesNoArguments('run', positionals);
+    const { stateDir, configFile } = pathsFrom(values, io);
+    const stopAsked = new Promise<void>((resolve) => io.onStopSignal(resolve));
+    const { startAgent } = await import('../core/agent.ts');
+    const log = lineLog(io.err, io.clock.now);
+    const start = await startAgent({ stateDir, configFile, replace: values.replace, log });
+    switch (start.kind) {
+      case 'already-running':
+        throw new CliError(
+          `Another relay (${start.holder}) runs on ${stateDir}. Stop it first, or take over with --replace.`,
+          exitCodes.alreadyRunning,
+        );
+      case 'failed':
+        throw new CliError(start.message);
+      case 'started':
+        break;
+      default:
+        assertNever(start);
+    }
+    const { agent } = start;
+    const stopped = Promise.race([
+      agent.stopped,
+      stopAsked.then(() => {
+        void agent.stop();
+        return new Promise<void>((resolve) => void io.clock.after(stopWithinMs, resolve));
+      }),
+    ]).then(() => 'stopped' as const);
+    const first = await Promise.race([agent.whenReady.then(() => 'ready' as const), stopped]);
+    if (first === 'ready') io.out(readyLine({ http: agent.httpPort, pid: process.pid, stateDir }, values.json));
+    await stopped;
+    return exitCodes.ok;
+  },
+};
+
+interface ReadyFacts {
+  readonly http: number;
+  readonly pid: number;
+  readonly stateDir: string;
+}
+
+function readyLine({ http, pid, stateDir }: ReadyFacts, json: boolean): string {
+  return json
+    ? `${JSON.stringify({ ready: true, http, pid, stateDir })}\n`
+    : `span-relay ready http=127.0.0.1:${http} pid=${pid} state=${stateDir}\n`;
+}
