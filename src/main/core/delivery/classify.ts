@@ -1,0 +1,129 @@
+import { assertNever } from '../../../shared/assert-never.ts';
+import type { DeliveryError } from '../../../shared/health.ts';
+import { retryAfterMs } from './retry-after.ts';
+import type { TransportAnswer, TransportFailure, TransportResult } from './transport.ts';
+
+/** What a destination's answer means for the requests that were sent. */
+export type Verdict =
+  | { readonly kind: 'delivered'; readonly rejectedPoints: number; readonly message: string }
+  | RetryVerdict
+  | BlockedVerdict
+  /** Fewer requests at once may pass. */
+  | { readonly kind: 'too-large'; readonly error: AnswerError }
+  /** At least one of the requests is called malformed. */
+  | { readonly kind: 'malformed'; readonly error: AnswerError };
+
+export interface RetryVerdict {
+  readonly kind: 'retry';
+  readonly error: DeliveryError;
+  readonly retryAfterMs?: number;
+  /** The outcome is unknown: what is sent again may arrive twice. */
+  readonly possiblySent: boolean;
+  /** A kept-alive connection was closed under the request: no sign of trouble, try again at once. */
+  readonly staleConnection: boolean;
+}
+
+/** Somebody has to mend something first; the data is held. */
+export interface BlockedVerdict {
+  readonly kind: 'blocked';
+  readonly by: 'credentials' | 'endpoint' | 'captive-portal';
+  readonly error: DeliveryError;
+}
+
+export interface AnswerError extends DeliveryError {
+  readonly status: number;
+}
+
+/** What is known beside the answer itself. */
+export interface Reading {
+  /** Who was asked: host and port. */
+  readonly host: string;
+  /** Wall time in milliseconds, for a Retry-After that is a date. */
+  readonly now: number;
+  /** From the body of a 2xx: points that the destination rejected for good, and why. */
+  readonly rejectedPoints: number;
+  /** The destination's own words, already bounded and without credentials. */
+  readonly message: string | undefined;
+}
+
+/** The table of what each answer does, row by row. Pure. */
+export function classify(result: TransportResult, reading: Reading): Verdict {
+  return result.kind === 'failure' ? classifyFailure(result) : classifyAnswer(result, reading);
+}
+
+function classifyFailure(failure: TransportFailure): Verdict {
+  const { reason, message, possiblySent, staleConnection } = failure;
+  switch (reason) {
+    case 'unsendable':
+      return { kind: 'blocked', by: 'endpoint', error: { kind: 'endpoint', message } };
+    case 'dns':
+    case 'connect':
+    case 'tls':
+    case 'timeout':
+    case 'reset':
+    case 'garbage':
+    case 'aborted':
+      return { kind: 'retry', error: { kind: reason, message }, possiblySent, staleConnection };
+    default:
+      return assertNever(reason);
+  }
+}
+
+function classifyAnswer(answer: TransportAnswer, reading: Reading): Verdict {
+  const { status } = answer;
+  if (status >= 200 && status < 300) {
+    if (isWebPage(answer)) return captivePortal(status, reading.host);
+    return { kind: 'delivered', rejectedPoints: reading.rejectedPoints, message: reading.message ?? '' };
+  }
+  if (status >= 300 && status < 400) return redirected(answer, reading.host);
+  if (status === 401 || status === 403) {
+    const error = answerError('credentials', 'refuses the credentials', status, reading);
+    return { kind: 'blocked', by: 'credentials', error };
+  }
+  if (status === 404 || status === 405) {
+    const error = answerError('endpoint', 'does not accept telemetry at this address', status, reading);
+    return { kind: 'blocked', by: 'endpoint', error };
+  }
+  if (status === 413) {
+    return { kind: 'too-large', error: answerError('too-large', 'calls the request too large', status, reading) };
+  }
+  if (status === 408 || status === 429 || status < 200 || status >= 500) {
+    const wait = retryAfterMs(answer.headers, reading.now);
+    return {
+      kind: 'retry',
+      error: answerError('http', status === 429 ? 'asks to slow down' : 'cannot take data now', status, reading),
+      ...(wait === undefined ? {} : { retryAfterMs: wait }),
+      possiblySent: false,
+      staleConnection: false,
+    };
+  }
+  return { kind: 'malformed', error: answerError('malformed', 'calls the request malformed', status, reading) };
+}
+
+function answerError(kind: string, does: string, status: number, { host, message }: Reading): AnswerError {
+  const words = `${host} ${does} (HTTP ${status})`;
+  return { kind, status, message: message === undefined ? `${words}.` : `${words}: ${message}` };
+}
+
+function captivePortal(status: number, host: string): BlockedVerdict {
+  const message = `A web page answers instead of ${host} (HTTP ${status} with HTML): a captive portal, a proxy, or a wrong endpoint.`;
+  return { kind: 'blocked', by: 'captive-portal', error: { kind: 'captive-portal', status, message } };
+}
+
+/** Redirects are not followed: the credential would go to whoever is named. */
+function redirected(answer: TransportAnswer, host: string): BlockedVerdict {
+  const location = answer.headers.location;
+  const target = location === undefined ? null : URL.parse(location, `http://${host}`);
+  const to = target === null ? 'elsewhere' : `to ${target.host}`;
+  const message = `${host} redirects ${to} (HTTP ${answer.status}). Redirects are not followed: put the final address into the config.`;
+  return { kind: 'blocked', by: 'endpoint', error: { kind: 'endpoint', status: answer.status, message } };
+}
+
+/** By its type, or by how it starts: portals do not always say what they send. */
+function isWebPage(answer: TransportAnswer): boolean {
+  if (/^\s*(text\/html|application\/xhtml\+xml)\b/i.test(answer.headers['content-type'] ?? '')) return true;
+  const start = new TextDecoder().decode(answer.body.subarray(0, 512));
+  return /^\s*(<\?xml[^>]*>\s*)?(<!--[\s\S]*?-->\s*)*<(!doctype\s+html|html|head|body|meta|script|title)\b/i.test(
+    start,
+  );
+}

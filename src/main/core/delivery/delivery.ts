@@ -1,0 +1,171 @@
+import type { Signal } from '../../../shared/signal.ts';
+import type { Clock } from '../clock.ts';
+import type { Log } from '../log.ts';
+import type { Spool } from '../spool/spool.ts';
+import type { Credentials } from './credentials.ts';
+import { type Destination, publicEndpoint } from './destination.ts';
+import { type DeliveryFacts, mergeSignals } from './facts.ts';
+import { Sender } from './sender.ts';
+import type { Transport } from './transport.ts';
+
+export type WakeReason = 'sleep' | 'clock' | 'network' | 'credential' | 'config' | 'manual';
+
+/** Takes data out of the spool and brings it to the destinations. */
+export interface Delivery {
+  /**
+   * The destinations as configured now. New and changed ones try at once; removed ones stop in mid-flight, and what they
+   * had is given back. The spool is told by the caller (`Spool.setDestinations`), best before this.
+   */
+  setDestinations(destinations: readonly Destination[]): void;
+  /** Makes every destination that waits try within a second, at random. */
+  wake(reason: WakeReason): void;
+  facts(): readonly DeliveryFacts[];
+  /** Aborts what is in flight and gives it back to the spool; within a second, whatever hangs. */
+  stop(): Promise<void>;
+}
+
+export interface DeliveryOptions {
+  readonly spool: Spool;
+  readonly transport: Transport;
+  readonly credentials: Credentials;
+  readonly clock: Clock;
+  /** A number in [0, 1), for jitter. */
+  readonly random: () => number;
+  readonly log: Log;
+  /** `facts` tells something new. */
+  readonly onChange: () => void;
+  /** Over how long a wake-up is spread. */
+  readonly wakeJitterMs?: number;
+}
+
+const defaultWakeJitterMs = 1_000;
+const maxStopMs = 1_000;
+
+interface Running {
+  readonly destination: Destination;
+  readonly senders: ReadonlyMap<Signal, Sender>;
+}
+
+export function createDelivery(options: DeliveryOptions): Delivery {
+  const { spool, transport, credentials, clock, random, log } = options;
+  const jitterMs = options.wakeJitterMs ?? defaultWakeJitterMs;
+  const running = new Map<string, Running>();
+  /** By name and signal: the end of the sender that was there before. */
+  const endings = new Map<string, Promise<void>>();
+  let stopping: Promise<void> | undefined;
+
+  function start(destination: Destination, before: Running | undefined): void {
+    const senders = new Map<Signal, Sender>();
+    for (const signal of destination.signals) {
+      const sender = new Sender(options, destination, signal, before?.senders.get(signal)?.facts());
+      senders.set(signal, sender);
+      sender.start(endings.get(`${destination.name}\n${signal}`) ?? Promise.resolve());
+    }
+    running.set(destination.name, { destination, senders });
+  }
+
+  function end({ destination, senders }: Running): void {
+    running.delete(destination.name);
+    for (const [signal, sender] of senders) {
+      const key = `${destination.name}\n${signal}`;
+      const ending = sender.stop().finally(() => {
+        if (endings.get(key) === ending) endings.delete(key);
+      });
+      endings.set(key, ending);
+    }
+  }
+
+  function allSenders(which: (destination: Destination) => boolean = () => true): Sender[] {
+    return [...running.values()]
+      .filter(({ destination }) => which(destination))
+      .flatMap(({ senders }) => [...senders.values()]);
+  }
+
+  function wakeSenders(senders: readonly Sender[]): void {
+    for (const sender of senders) {
+      if (jitterMs === 0) sender.wake();
+      else clock.after(random() * jitterMs, () => sender.wake());
+    }
+  }
+
+  const unlisten = [
+    spool.on((event) => {
+      if (event.kind === 'accepted') {
+        for (const { senders } of running.values()) {
+          for (const signal of event.signals) senders.get(signal)?.work();
+        }
+      } else if (['owed', 'ready', 'repaired', 'disk-ok'].includes(event.kind)) {
+        for (const sender of allSenders()) sender.spoolReady();
+      }
+    }),
+    credentials.onChanged((header) => {
+      wakeSenders(allSenders(({ credential }) => credential?.header.toLowerCase() === header));
+    }),
+  ];
+
+  return {
+    setDestinations(destinations) {
+      if (stopping !== undefined) return;
+      const wanted = new Map(destinations.map((destination) => [destination.name, destination]));
+      for (const current of [...running.values()]) {
+        const { name } = current.destination;
+        const next = wanted.get(name);
+        if (next !== undefined && sameDestination(next, current.destination)) {
+          wanted.delete(name);
+          continue;
+        }
+        end(current);
+        credentials.forget(name);
+        if (next !== undefined) start(next, current);
+        wanted.delete(name);
+      }
+      for (const destination of wanted.values()) start(destination, undefined);
+      options.onChange();
+    },
+    wake(reason) {
+      log.info('delivery woken', { reason });
+      if (reason === 'sleep' || reason === 'network') transport.closeIdle();
+      wakeSenders(allSenders());
+    },
+    facts: () =>
+      [...running.values()].map(({ destination, senders }) => {
+        const signals = [...senders.values()].map((sender) => sender.facts());
+        const { source } = credentials.resolve(destination);
+        return {
+          name: destination.name,
+          endpoint: publicEndpoint(destination),
+          credentialSource: source === 'none' ? null : source,
+          ...mergeSignals(signals),
+          signals,
+        };
+      }),
+    stop() {
+      stopping ??= (async () => {
+        for (const cancel of unlisten) cancel();
+        for (const current of [...running.values()]) end(current);
+        const timeUp = Promise.withResolvers<void>();
+        const cancelTimer = clock.after(maxStopMs, timeUp.resolve);
+        await Promise.race([Promise.all(endings.values()), timeUp.promise]);
+        cancelTimer();
+        transport.closeIdle();
+      })();
+      return stopping;
+    },
+  };
+}
+
+function sameDestination(a: Destination, b: Destination): boolean {
+  return fingerprint(a) === fingerprint(b);
+}
+
+/** The same text for the same destination, whatever the order of its keys. */
+function fingerprint({ endpoint, headers, credential, signals, timeoutMs }: Destination): string {
+  return JSON.stringify([
+    endpoint,
+    Object.entries(headers).sort(([a], [b]) => (a < b ? -1 : 1)),
+    credential?.header,
+    credential?.token,
+    [...signals].sort(),
+    timeoutMs,
+  ]);
+}

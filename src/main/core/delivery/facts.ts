@@ -1,0 +1,43 @@
+import type { DestinationState } from '../../../shared/health.ts';
+import type { DestinationFacts } from '../../../shared/health-facts.ts';
+import type { Signal } from '../../../shared/signal.ts';
+
+/** How delivery to one destination stands. Times are wall time in milliseconds. */
+export interface DeliveryFacts extends Omit<DestinationFacts, 'removed' | 'credentialSource'> {
+  readonly credentialSource: 'config' | 'presented' | null;
+  /** The same by signal: one may flow while another is refused. */
+  readonly signals: readonly SignalFacts[];
+}
+
+export interface SignalFacts extends Omit<DestinationFacts, 'name' | 'endpoint' | 'credentialSource' | 'removed'> {
+  readonly signal: Signal;
+}
+
+const worstFirst: readonly DestinationState[] = ['blocked', 'retrying', 'unconfigured', 'ok'];
+
+/** One picture of a destination's signals: the worst state with its error, the latest successes, the soonest attempt. */
+export function mergeSignals(signals: readonly SignalFacts[]): Omit<SignalFacts, 'signal'> {
+  const ranked = [...signals].sort((a, b) => worstFirst.indexOf(a.state) - worstFirst.indexOf(b.state));
+  const worst = ranked[0];
+  const partial = ranked
+    .map((facts) => facts.lastPartialSuccess)
+    .reduce((latest, one) => (one !== null && (latest === null || one.at > latest.at) ? one : latest), null);
+  return {
+    state: worst?.state ?? 'ok',
+    lastError: worst?.lastError ?? null,
+    lastSuccessAt: pick(Math.max, signals, (facts) => facts.lastSuccessAt),
+    lastAttemptAt: pick(Math.max, signals, (facts) => facts.lastAttemptAt),
+    nextAttemptAt: pick(Math.min, signals, (facts) => facts.nextAttemptAt),
+    retryingSinceAt: pick(Math.min, signals, (facts) => facts.retryingSinceAt),
+    lastPartialSuccess: partial,
+  };
+}
+
+function pick(
+  choose: (...times: number[]) => number,
+  signals: readonly SignalFacts[],
+  time: (facts: SignalFacts) => number | null,
+): number | null {
+  const times = signals.map(time).filter((at) => at !== null);
+  return times.length === 0 ? null : choose(...times);
+}

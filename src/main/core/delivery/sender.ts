@@ -1,0 +1,287 @@
+import type { DeliveryError, DestinationState } from '../../../shared/health.ts';
+import type { Signal } from '../../../shared/signal.ts';
+import type { Clock } from '../clock.ts';
+import type { Log } from '../log.ts';
+import { type Batch, type Spool, SpoolError } from '../spool/spool.ts';
+import { Alarm } from './alarm.ts';
+import { nextDelayMs, nextProbeMs } from './backoff.ts';
+import type { BlockedVerdict, RetryVerdict, Verdict } from './classify.ts';
+import type { Credentials, ResolvedCredential } from './credentials.ts';
+import { deliverBatch } from './deliver-batch.ts';
+import { type Destination, signalUrl } from './destination.ts';
+import type { SignalFacts } from './facts.ts';
+import { Pace } from './pace.ts';
+import { readAnswer } from './read-answer.ts';
+import type { Transport } from './transport.ts';
+
+export interface SenderParts {
+  readonly spool: Pick<Spool, 'pick' | 'settle' | 'release'>;
+  readonly transport: Transport;
+  readonly credentials: Credentials;
+  readonly clock: Clock;
+  /** A number in [0, 1). */
+  readonly random: () => number;
+  readonly log: Log;
+  /** Something that `facts` tells has changed. */
+  readonly onChange: () => void;
+}
+
+/** What outlives a change of the destination's config. */
+export type SenderHistory = Pick<SignalFacts, 'lastSuccessAt' | 'lastPartialSuccess'>;
+
+/** Brings the data of one signal to one destination, oldest first, one request in flight. */
+export class Sender {
+  readonly #parts: SenderParts;
+  readonly #destination: Destination;
+  readonly #signal: Signal;
+  readonly #alarm: Alarm;
+  readonly #pace = new Pace();
+  readonly #abort = new AbortController();
+  #loop: Promise<void> = Promise.resolve();
+
+  #state: DestinationState = 'ok';
+  #lastSuccessAt: number | null;
+  #lastPartialSuccess: SignalFacts['lastPartialSuccess'];
+  #lastAttemptAt: number | null = null;
+  #lastError: DeliveryError | null = null;
+  #retryingSinceAt: number | null = null;
+  /** On the monotonic clock. */
+  #nextAttemptMs: number | undefined;
+
+  #failures = 0;
+  #spoolFailures = 0;
+  #lastWasStale = false;
+  #answeredInMs = 0;
+  /** The spool holds a batch as in flight for us. */
+  #holding = false;
+  /** What is in flight may have reached the destination without being booked. */
+  #possiblySent = false;
+
+  constructor(parts: SenderParts, destination: Destination, signal: Signal, history?: SenderHistory) {
+    this.#parts = parts;
+    this.#destination = destination;
+    this.#signal = signal;
+    this.#alarm = new Alarm(parts.clock);
+    this.#lastSuccessAt = history?.lastSuccessAt ?? null;
+    this.#lastPartialSuccess = history?.lastPartialSuccess ?? null;
+  }
+
+  /** Starts when `after` has resolved: two senders must never hold the same requests. */
+  start(after: Promise<void>): void {
+    this.#loop = after.then(() => this.#run());
+  }
+
+  /** Aborts what is in flight and gives it back. Resolves when the spool has it. */
+  stop(): Promise<void> {
+    this.#abort.abort();
+    this.#alarm.close();
+    return this.#loop;
+  }
+
+  /** There may be new data. Does not end a wait for a destination in trouble. */
+  work(): void {
+    this.#alarm.ring('work');
+  }
+
+  /** The spool is in order (again). */
+  spoolReady(): void {
+    this.#alarm.ring(this.#spoolFailures > 0 ? 'wake' : 'work');
+  }
+
+  /** Something has changed for the better: try at once, and be patient anew. */
+  wake(): void {
+    this.#failures = 0;
+    this.#alarm.ring('wake');
+  }
+
+  facts(): SignalFacts {
+    const { clock } = this.#parts;
+    const due = this.#nextAttemptMs;
+    return {
+      signal: this.#signal,
+      state: this.#state,
+      lastSuccessAt: this.#lastSuccessAt,
+      lastAttemptAt: this.#lastAttemptAt,
+      lastError: this.#lastError,
+      nextAttemptAt: due === undefined ? null : clock.now() + Math.max(0, due - clock.monotonicMs()),
+      retryingSinceAt: this.#retryingSinceAt,
+      lastPartialSuccess: this.#lastPartialSuccess,
+    };
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#abort.signal.aborted) {
+      try {
+        await this.#giveBack();
+        await this.#cycle();
+      } catch (error) {
+        await this.#recover(error);
+      }
+    }
+    try {
+      await this.#giveBack();
+    } catch (error) {
+      this.#log('error', 'requests not given back', { error: String(error) });
+    }
+  }
+
+  async #cycle(): Promise<void> {
+    const { spool, credentials, clock, random } = this.#parts;
+    const credential = credentials.resolve(this.#destination);
+    if (this.#destination.endpoint === '' || (this.#destination.credential && credential.source === 'none')) {
+      this.#become('unconfigured', null);
+      return this.#alarm.wait('wake');
+    }
+    if (this.#state === 'unconfigured') this.#become('ok', null);
+
+    this.#alarm.expectWork();
+    const limits = this.#pace.limits(clock.monotonicMs());
+    const batch = await spool.pick(this.#destination.name, this.#signal, limits);
+    if (batch === undefined) {
+      this.#spoolFailures = 0;
+      this.#pace.caughtUp();
+      return this.#alarm.wait('work');
+    }
+    this.#holding = true;
+    const trouble = await this.#deliver(batch, credential);
+    if (trouble === undefined) this.#holding = false;
+    else await this.#giveBack();
+    // Not before: as long as outcomes cannot be booked, every attempt sends the same again.
+    this.#spoolFailures = 0;
+    if (this.#abort.signal.aborted) return;
+    if (trouble !== undefined) return this.#endure(trouble, credential);
+    this.#pace.passed();
+    const pause = this.#pace.pauseMs(this.#answeredInMs, random());
+    if (pause > 0) await this.#alarm.wait('wake', pause);
+  }
+
+  async #deliver(batch: Batch, credential: ResolvedCredential): Promise<RetryVerdict | BlockedVerdict | undefined> {
+    const { spool, clock, credentials } = this.#parts;
+    const { name } = this.#destination;
+    return deliverBatch(batch, {
+      send: async (body) => {
+        const startMs = clock.monotonicMs();
+        const verdict = await this.#send(body, credential);
+        this.#answeredInMs = clock.monotonicMs() - startMs;
+        this.#possiblySent = verdict.kind === 'delivered' || (verdict.kind === 'retry' && verdict.possiblySent);
+        if (verdict.kind === 'retry' || verdict.kind === 'blocked') return verdict;
+        this.#lastWasStale = false;
+        credentials.worked(name, credential.fingerprint);
+        if (verdict.kind === 'delivered') this.#delivered(verdict.rejectedPoints, verdict.message);
+        this.#become('ok', null);
+        return verdict;
+      },
+      settle: async (settlement) => {
+        await spool.settle(name, this.#signal, settlement);
+        this.#possiblySent = false;
+        if (settlement.outcome === 'quarantined') {
+          this.#log('warn', 'request quarantined', { status: settlement.status });
+        }
+      },
+      tooLarge: (bytes) => this.#pace.tooLarge(bytes, clock.monotonicMs()),
+    });
+  }
+
+  async #giveBack(): Promise<void> {
+    if (!this.#holding) return;
+    await this.#parts.spool.release(this.#destination.name, this.#signal, this.#possiblySent);
+    this.#holding = false;
+    this.#possiblySent = false;
+  }
+
+  async #send(body: Uint8Array, credential: ResolvedCredential): Promise<Verdict> {
+    const { transport, clock } = this.#parts;
+    this.#nextAttemptMs = undefined;
+    this.#lastAttemptAt = clock.now();
+    const url = signalUrl(this.#destination, this.#signal);
+    const result = await transport.send({
+      url,
+      headers: { ...credential.headers, 'content-type': 'application/x-protobuf' },
+      body,
+      timeoutMs: this.#destination.timeoutMs,
+      signal: this.#abort.signal,
+    });
+    return readAnswer(result, {
+      signal: this.#signal,
+      host: URL.parse(url)?.host ?? this.#destination.name,
+      now: clock.now(),
+      secrets: Object.values(credential.headers),
+    });
+  }
+
+  #delivered(rejectedPoints: number, message: string): void {
+    const at = this.#parts.clock.now();
+    this.#lastSuccessAt = at;
+    if (rejectedPoints <= 0) return;
+    this.#lastPartialSuccess = { at, points: rejectedPoints, message };
+    this.#log('warn', 'points rejected by destination', { points: rejectedPoints });
+  }
+
+  #endure(trouble: RetryVerdict | BlockedVerdict, credential: ResolvedCredential): Promise<void> {
+    return trouble.kind === 'retry' ? this.#retry(trouble) : this.#blocked(trouble, credential);
+  }
+
+  async #retry(verdict: RetryVerdict): Promise<void> {
+    if (verdict.staleConnection && !this.#lastWasStale) {
+      this.#lastWasStale = true;
+      return;
+    }
+    this.#failures++;
+    const delayMs = nextDelayMs(this.#failures, this.#parts.random(), verdict.retryAfterMs);
+    await this.#waitInTrouble('retrying', verdict.error, delayMs);
+  }
+
+  async #blocked(verdict: BlockedVerdict, credential: ResolvedCredential): Promise<void> {
+    const { credentials, random } = this.#parts;
+    if (verdict.by === 'credentials') {
+      credentials.refused(this.#destination.name, credential.fingerprint);
+      const next = credentials.resolve(this.#destination);
+      // Another value that was not refused yet: a rotated token, or one of a newer session.
+      if (next.fingerprint !== credential.fingerprint && !next.refused) return;
+    }
+    this.#failures++;
+    await this.#waitInTrouble('blocked', verdict.error, nextProbeMs(this.#failures, random()));
+  }
+
+  async #waitInTrouble(state: DestinationState, error: DeliveryError, delayMs: number): Promise<void> {
+    const { clock } = this.#parts;
+    this.#pace.failed();
+    this.#nextAttemptMs = clock.monotonicMs() + delayMs;
+    this.#become(state, error);
+    await this.#alarm.wait('wake', delayMs);
+    this.#nextAttemptMs = undefined;
+  }
+
+  #become(state: DestinationState, error: DeliveryError | null): void {
+    const before = this.#state;
+    this.#state = state;
+    this.#lastError = error;
+    if (state === 'ok' || state === 'unconfigured') {
+      this.#failures = 0;
+      this.#retryingSinceAt = null;
+    } else {
+      this.#retryingSinceAt ??= this.#parts.clock.now();
+    }
+    if (before !== state) {
+      // The message may quote the destination, which may quote the payload: only our own words go into the log.
+      this.#log(state === 'ok' ? 'info' : 'warn', `delivery ${state}`, { kind: error?.kind, status: error?.status });
+    }
+    this.#parts.onChange();
+  }
+
+  /** The spool failed us, or there is a bug: neither may end delivery. */
+  async #recover(error: unknown): Promise<void> {
+    if (error instanceof SpoolError && error.kind === 'closed') {
+      this.#holding = false;
+      this.#abort.abort();
+      return;
+    }
+    this.#spoolFailures++;
+    if (this.#spoolFailures === 1) this.#log('error', 'delivery interrupted', { error: String(error) });
+    await this.#alarm.wait('wake', nextDelayMs(this.#spoolFailures, this.#parts.random()));
+  }
+
+  #log(level: 'info' | 'warn' | 'error', message: string, fields: Parameters<Log['info']>[1]): void {
+    this.#parts.log[level](message, { destination: this.#destination.name, signal: this.#signal, ...fields });
+  }
+}

@@ -1,0 +1,68 @@
+/** Brings one request to an address. The only thing in delivery that knows about sockets. */
+export interface Transport {
+  /** Never rejects: what went wrong is part of the result. */
+  send(request: TransportRequest): Promise<TransportResult>;
+  /** Closes connections that no request is using. After a sleep or a change of network they lead nowhere. */
+  closeIdle(): void;
+}
+
+export interface TransportRequest {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+  /** For everything: connecting, sending and the whole answer. Monotonic time. */
+  readonly timeoutMs: number;
+  /** Ends the request at once, with the failure `aborted`. */
+  readonly signal?: AbortSignal;
+}
+
+export type TransportResult = TransportAnswer | TransportFailure;
+
+export interface TransportAnswer {
+  readonly kind: 'answer';
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+  /** The body is not whole: it was over `maxAnswerBytes`, or broke off after a refusal's status was known. */
+  readonly truncated: boolean;
+}
+
+export type FailureReason =
+  | 'dns'
+  | 'connect'
+  | 'tls'
+  | 'timeout'
+  | 'reset'
+  /** What came back is not HTTP. */
+  | 'garbage'
+  | 'aborted'
+  /** The address or a header's value cannot be put into an HTTP request. */
+  | 'unsendable';
+
+export interface TransportFailure {
+  readonly kind: 'failure';
+  readonly reason: FailureReason;
+  /** The whole request left this process, so the other side may have taken it. */
+  readonly possiblySent: boolean;
+  /** A kept-alive connection turned out to be closed by the other side: worth another try at once. */
+  readonly staleConnection: boolean;
+  /** The system's or library's own word, such as `ECONNREFUSED`. */
+  readonly code: string;
+  /** In words; holds neither payload nor header values. */
+  readonly message: string;
+}
+
+/** OTLP says that clients should not parse larger responses. */
+export const maxAnswerBytes = 4 * 1024 * 1024;
+
+export function aborted(possiblySent: boolean): TransportFailure {
+  return {
+    kind: 'failure',
+    reason: 'aborted',
+    possiblySent,
+    staleConnection: false,
+    code: 'ABORTED',
+    message: 'The attempt was cut short by the relay.',
+  };
+}
