@@ -1,0 +1,284 @@
+import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+import { deriveHealth, type HealthSnapshot } from '../../shared/health.ts';
+import { signals } from '../../shared/signal.ts';
+import { type Clock, systemClock } from './clock.ts';
+import { controlClient } from './control/client.ts';
+import { agentHandlers } from './control/handlers.ts';
+import { startControlServer } from './control/server.ts';
+import { createCompressingTransport } from './delivery/compressing-transport.ts';
+import { credentialFile } from './delivery/credential-file.ts';
+import { createCredentials } from './delivery/credentials.ts';
+import { createDelivery } from './delivery/delivery.ts';
+import type { Destination } from './delivery/destination.ts';
+import { createHttpTransport } from './delivery/http-transport.ts';
+import { watchForWake } from './delivery/wake-watch.ts';
+import { sendTest } from './diagnostics/send-test.ts';
+import { gatherMachineFacts } from './health/machine.ts';
+import { HealthRecorder } from './health/recorder.ts';
+import type { Log } from './log.ts';
+import { type LoadedConfig, openConfigSource } from './policy/config-source.ts';
+import { presets } from './policy/presets.ts';
+import { ensurePrivateFolder } from './policy/private-file.ts';
+import { toDestinations } from './policy/to-destinations.ts';
+import { type AcceptedInfo, createReceiver } from './receiver/receiver.ts';
+import { openSpool } from './spool/open-spool.ts';
+import type { Spool, SpoolLimits } from './spool/spool.ts';
+import { lockState, type StateLock } from './spool/state-lock.ts';
+import { relayVersion } from './version.ts';
+
+export interface AgentOptions {
+  /** Where the spool, the lock, the control socket and the presented credentials are; made when it is not there. */
+  readonly stateDir: string;
+  readonly configFile: string;
+  /** Takes over from the agent that runs on this state folder, with both listening for a moment (Linux). */
+  readonly replace?: boolean;
+  /** Sockets that a supervisor opened (systemd socket activation), used instead of the configured port. */
+  readonly inheritedFds?: readonly number[];
+  readonly log: Log;
+  readonly clock?: Clock;
+}
+
+export interface Agent {
+  /** The port of the OTLP/HTTP receiver. */
+  readonly httpPort: number;
+  /** Resolves when the spool is open; requests are taken before that, and wait for it. */
+  readonly whenReady: Promise<void>;
+  /** Resolves when the agent has stopped, for whatever reason. */
+  readonly stopped: Promise<void>;
+  status(): HealthSnapshot;
+  stop(): Promise<void>;
+}
+
+export type AgentStart =
+  | { readonly kind: 'started'; readonly agent: Agent }
+  /** Another agent has this state folder. */
+  | { readonly kind: 'already-running'; readonly holder: string }
+  | { readonly kind: 'failed'; readonly message: string };
+
+const maintainEveryMs = 60_000;
+const drainMs = 500;
+const handOverWithinMs = 10_000;
+const handOverPollMs = 5;
+const dayMs = 86_400_000;
+
+/**
+ * The composition root: builds the relay from a config and starts it. The port opens first, what is slow comes later;
+ * on the way down the port closes first and the spool last.
+ */
+export async function startAgent(options: AgentOptions): Promise<AgentStart> {
+  const { stateDir, log, clock = systemClock } = options;
+  try {
+    await ensurePrivateFolder(stateDir);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return {
+      kind: 'failed',
+      message: `The state folder ${stateDir} cannot be used (${reason}). Name another with --state-dir.`,
+    };
+  }
+  const firstLock = options.replace ? undefined : lockState(stateDir, process.pid);
+  if (firstLock?.kind === 'taken') return alreadyRunning(firstLock);
+
+  const recorder = new HealthRecorder(clock);
+  const config = await openConfigSource({ file: options.configFile, stateDir, log, clock });
+  const file = credentialFile(join(stateDir, 'credentials.json'), log);
+  const credentials = await createCredentials({ ...file, clock, log });
+  const spoolOpened = Promise.withResolvers<Spool>();
+  const ready = Promise.withResolvers<void>();
+  let isReady = false;
+
+  const receiver = createReceiver({
+    port: config.current.config.listen.http,
+    reusePort: process.platform === 'linux',
+    takeover: options.replace ?? false,
+    inheritedFds: options.inheritedFds ?? [],
+    clock,
+    log,
+    ready: () => isReady,
+    accept: async (request) => (await spoolOpened.promise).accept(request),
+    refuse: (signal, points) => void spoolOpened.promise.then((spool) => spool.refuse(signal, points)),
+    onRequest: (info) => {
+      recorder.received(info);
+      presentCredentials(info, destinationsOf(config.current), credentials.present);
+    },
+    onRefused: (info) => recorder.refused(info),
+    onStateChange: ({ port, state, holder }) => log.info('receiver', { port, state, holder }),
+  });
+  await receiver.start();
+
+  const lock = firstLock ?? (await takeOver(stateDir, clock));
+  if (lock.kind === 'taken') {
+    await Promise.all([receiver.stop({ drainMs: 0 }), config.close()]);
+    return alreadyRunning(lock);
+  }
+
+  const spool = openSpool({
+    folder: stateDir,
+    limits: limitsOf(config.current),
+    destinations: spoolDestinations(config.current),
+    log,
+  });
+  spool.on((event) => {
+    recorder.spoolEvent(event);
+    if (event.kind !== 'accepted' && event.kind !== 'owed' && event.kind !== 'dropped') log.info(`spool ${event.kind}`);
+    if (event.kind !== 'ready') return;
+    isReady = true;
+    ready.resolve();
+  });
+  const transport = createCompressingTransport(createHttpTransport({ clock, version: relayVersion }));
+  const delivery = createDelivery({
+    spool,
+    transport,
+    credentials,
+    clock,
+    random: Math.random,
+    log,
+    onChange: () => undefined,
+  });
+  const machine = await gatherMachineFacts({ stateDir, relayVersion, log });
+
+  /** The spool learns of a destination before anything can be sent to it. */
+  const applyConfig = async (loaded: LoadedConfig): Promise<void> => {
+    for (const { message } of loaded.problems) log.warn('config', { file: loaded.file, problem: message });
+    await spool.setDestinations(spoolDestinations(loaded));
+    delivery.setDestinations(destinationsOf(loaded));
+    await spool.setLimits(limitsOf(loaded));
+  };
+  const apply = (loaded: LoadedConfig): void => {
+    applyConfig(loaded).catch((error: unknown) =>
+      log.error('the config could not be applied', { error: String(error) }),
+    );
+  };
+  // Requests wait until the spool knows for whom they are.
+  await spool.setDestinations(spoolDestinations(config.current)).catch((error: unknown) => {
+    log.error('the destinations could not be set', { error: String(error) });
+  });
+  spoolOpened.resolve(spool);
+
+  const status = (): HealthSnapshot =>
+    deriveHealth(
+      recorder.facts({
+        machine,
+        http: receiver.facts(),
+        stateDir,
+        spool,
+        delivery: delivery.facts(),
+        config: config.current,
+      }),
+    );
+  const control = await startControlServer({
+    stateDir,
+    clock,
+    log,
+    handlers: agentHandlers({
+      spool,
+      status,
+      sendTest: async (timeoutMs) => ({
+        results: await sendTest({
+          spool,
+          delivery,
+          clock,
+          timeoutMs,
+          destinations: destinationsOf(config.current),
+          receiverUrl: `http://127.0.0.1:${receiver.port}`,
+          machineId: machine.id,
+          transport,
+        }),
+      }),
+      stop: () => void agent.stop(),
+    }),
+  });
+  if (control.kind === 'failed') log.error(control.message);
+
+  const cancelWakeWatch = watchForWake({ clock, networkInterfaces, onWake: (reason) => delivery.wake(reason) });
+  const cancelMaintenance = repeat(clock, maintainEveryMs, () => spool.maintain(), log);
+  config.onChange(apply);
+  void ready.promise
+    .then(() => recorder.recall(spool))
+    .catch((error: unknown) => {
+      log.warn('the history of the spool cannot be read', { error: String(error) });
+    });
+  apply(config.current);
+
+  const stopped = Promise.withResolvers<void>();
+  let stopping = false;
+  const agent: Agent = {
+    get httpPort() {
+      return receiver.port;
+    },
+    whenReady: ready.promise,
+    stopped: stopped.promise,
+    status,
+    async stop() {
+      if (stopping) return stopped.promise;
+      stopping = true;
+      cancelWakeWatch();
+      cancelMaintenance();
+      await receiver.stop({ drainMs });
+      await Promise.all([delivery.stop(), config.close()]);
+      await Promise.all([spool.close(), credentials.saved()]);
+      if (control.kind === 'listening') await control.server.close();
+      lock.release();
+      stopped.resolve();
+      return stopped.promise;
+    },
+  };
+  return { kind: 'started', agent };
+}
+
+function alreadyRunning({ pid }: Extract<StateLock, { kind: 'taken' }>): AgentStart {
+  return { kind: 'already-running', holder: pid === undefined ? 'process unknown' : `pid ${pid}` };
+}
+
+/** Asks the agent that runs on this state folder to stop, and waits for its lock. */
+async function takeOver(stateDir: string, clock: Clock): Promise<StateLock> {
+  const client = controlClient(stateDir, clock);
+  await client.call('handOver', {});
+  client.close();
+  const giveUpAt = clock.monotonicMs() + handOverWithinMs;
+  for (;;) {
+    const lock = lockState(stateDir, process.pid);
+    if (lock.kind === 'held' || clock.monotonicMs() > giveUpAt) return lock;
+    await new Promise<void>((resolve) => clock.after(handOverPollMs, resolve));
+  }
+}
+
+/** Without any destination, everything is kept for `span` until there is one. */
+function destinationsOf({ config, held }: LoadedConfig): readonly Destination[] {
+  const configured = toDestinations(config, held);
+  return configured.length > 0 ? configured : [{ name: 'span', endpoint: '', headers: {}, signals, timeoutMs: 0 }];
+}
+
+function spoolDestinations(
+  loaded: LoadedConfig,
+): { readonly name: string; readonly signals: Destination['signals'] }[] {
+  return destinationsOf(loaded).map(({ name, signals }) => ({ name, signals }));
+}
+
+function limitsOf({ config }: LoadedConfig): SpoolLimits {
+  return { maxBytes: config.spool.maxBytes, maxAgeMs: config.spool.maxAgeDays * dayMs };
+}
+
+/** Remembers the credentials that Claude Code was given, whichever destinations there are now. */
+function presentCredentials(
+  { headers }: AcceptedInfo,
+  destinations: readonly Destination[],
+  present: (header: string, value: string) => void,
+): void {
+  const names = new Set(Object.values(presets).map(({ credentialHeader }) => credentialHeader.toLowerCase()));
+  for (const { credential } of destinations) if (credential) names.add(credential.header.toLowerCase());
+  for (const name of names) {
+    const value = headers[name];
+    if (typeof value === 'string') present(name, value);
+  }
+}
+
+function repeat(clock: Clock, everyMs: number, action: () => Promise<void>, log: Log): () => void {
+  let cancel = clock.after(everyMs, run);
+  function run(): void {
+    cancel = clock.after(everyMs, run);
+    action().catch((error: unknown) => log.warn('the spool could not be tidied', { error: String(error) }));
+  }
+  return () => cancel();
+}
