@@ -1,0 +1,92 @@
+import { readdir, readFile, readlink } from 'node:fs/promises';
+import { get } from 'node:http';
+import { join } from 'node:path';
+
+const probeTimeoutMs = 500;
+const maxProbeBytes = 4096;
+
+/** Who listens at an address, in words for a person. Never rejects: what cannot be found out is "another program". */
+export async function findPortHolder(host: string, port: number, procRoot = '/proc'): Promise<string> {
+  const [isRelay, process] = await Promise.all([answersAsSpanRelay(host, port), listeningProcess(port, procRoot)]);
+  const name = isRelay ? 'another Span Relay' : process?.name === undefined ? 'another program' : `"${process.name}"`;
+  if (!process) return name;
+  return process.pid === undefined ? `${name} of user ${process.uid}` : `${name} (process ${process.pid})`;
+}
+
+function answersAsSpanRelay(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const request = get(
+      { host, port, path: '/healthz', agent: false, signal: AbortSignal.timeout(probeTimeoutMs) },
+      (response) => {
+        let text = '';
+        response.setEncoding('utf8');
+        response.on('data', (piece: string) => {
+          text += piece;
+          if (text.length > maxProbeBytes) response.destroy();
+        });
+        response.on('error', () => resolve(false));
+        response.on('close', () => resolve(isSpanRelay(text)));
+      },
+    );
+    request.on('error', () => resolve(false));
+    request.on('close', () => resolve(false));
+  });
+}
+
+function isSpanRelay(text: string): boolean {
+  try {
+    const answer: unknown = JSON.parse(text);
+    return typeof answer === 'object' && answer !== null && 'service' in answer && answer.service === 'span-relay';
+  } catch {
+    return false;
+  }
+}
+
+interface ListeningProcess {
+  readonly uid: number;
+  /** Unknown where the process belongs to another user. */
+  readonly pid?: number;
+  readonly name?: string;
+}
+
+/** By Linux's tables, https://www.kernel.org/doc/html/latest/networking/proc_net_tcp.html; elsewhere there are none. */
+async function listeningProcess(port: number, procRoot: string): Promise<ListeningProcess | undefined> {
+  const sockets = (
+    await Promise.all(['tcp', 'tcp6'].map((table) => listeningSockets(join(procRoot, 'net', table), port)))
+  ).flat();
+  const [first] = sockets;
+  if (!first) return undefined;
+  const wanted = new Set(sockets.map(({ inode }) => `socket:[${inode}]`));
+  for (const pid of await names(procRoot)) {
+    if (!/^\d+$/.test(pid)) continue;
+    const folder = join(procRoot, pid, 'fd');
+    for (const fd of await names(folder)) {
+      const target = await orUndefined(readlink(join(folder, fd)));
+      if (target === undefined || !wanted.has(target)) continue;
+      // The short name only: a command line may hold secrets.
+      const name = (await orUndefined(readFile(join(procRoot, pid, 'comm'), 'utf8')))?.trim();
+      return name ? { uid: first.uid, pid: Number(pid), name } : { uid: first.uid, pid: Number(pid) };
+    }
+  }
+  return { uid: first.uid };
+}
+
+async function listeningSockets(table: string, port: number): Promise<{ uid: number; inode: string }[]> {
+  const listening = '0A';
+  const wantedPort = port.toString(16).toUpperCase().padStart(4, '0');
+  const text = (await orUndefined(readFile(table, 'utf8'))) ?? '';
+  return text.split('\n').flatMap((line) => {
+    const [, local, , state, , , , uid, , inode] = line.trim().split(/\s+/);
+    if (state !== listening || !local?.endsWith(`:${wantedPort}`) || inode === undefined) return [];
+    return [{ uid: Number(uid), inode }];
+  });
+}
+
+async function names(folder: string): Promise<string[]> {
+  return (await orUndefined(readdir(folder))) ?? [];
+}
+
+/** For files that come and go, or that belong to others. */
+function orUndefined<T>(promise: Promise<T>): Promise<T | undefined> {
+  return promise.catch(() => undefined);
+}

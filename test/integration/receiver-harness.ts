@@ -1,0 +1,166 @@
+import { readFileSync } from 'node:fs';
+import { Agent, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { systemClock } from '../../src/main/core/clock.ts';
+import { lineLog } from '../../src/main/core/log.ts';
+import { decodeStatusMessage } from '../../src/main/core/otlp/status.ts';
+import {
+  type AcceptedInfo,
+  createReceiver,
+  type Receiver,
+  type ReceiverOptions,
+  type RefusedInfo,
+} from '../../src/main/core/receiver/receiver.ts';
+import type { IncomingRequest } from '../../src/main/core/spool/spool.ts';
+import type { ListenFacts } from '../../src/shared/health.ts';
+import type { Signal } from '../../src/shared/signal.ts';
+
+/** A recorded export of Claude Code, and how many points it has. */
+export const recorded: Readonly<Record<Signal, { protobuf: Buffer; json: Buffer }>> = {
+  metrics: { protobuf: fixture('metrics.pb'), json: fixture('metrics.json') },
+  logs: { protobuf: fixture('logs.pb'), json: fixture('logs.json') },
+  traces: { protobuf: fixture('traces.pb'), json: fixture('traces.json') },
+};
+
+function fixture(name: string): Buffer {
+  return readFileSync(new URL(`../fixtures/claude-code/2.1.328/${name}`, import.meta.url));
+}
+
+export const protobuf = { 'content-type': 'application/x-protobuf' };
+export const json = { 'content-type': 'application/json' };
+
+export interface Harness extends AsyncDisposable {
+  readonly receiver: Receiver;
+  readonly port: number;
+  readonly accepted: IncomingRequest[];
+  readonly refused: { signal: Signal; points: number }[];
+  readonly acknowledged: AcceptedInfo[];
+  readonly answeredWithRefusal: RefusedInfo[];
+  readonly states: ListenFacts[];
+  readonly log: string[];
+}
+
+/** A receiver with real sockets whose spool only remembers. */
+export async function startReceiver(options: Partial<ReceiverOptions> = {}): Promise<Harness> {
+  const accepted: IncomingRequest[] = [];
+  const refused: { signal: Signal; points: number }[] = [];
+  const acknowledged: AcceptedInfo[] = [];
+  const answeredWithRefusal: RefusedInfo[] = [];
+  const states: ListenFacts[] = [];
+  const log: string[] = [];
+  const receiver = createReceiver({
+    port: 0,
+    clock: systemClock,
+    log: lineLog((line) => log.push(line)),
+    accept: async (request) => accepted.push(request),
+    refuse: (signal, points) => refused.push({ signal, points }),
+    onRequest: (info) => acknowledged.push(info),
+    onRefused: (info) => answeredWithRefusal.push(info),
+    onStateChange: (facts) => states.push(facts),
+    ...options,
+  });
+  await receiver.start();
+  return {
+    receiver,
+    get port() {
+      return receiver.port;
+    },
+    accepted,
+    refused,
+    acknowledged,
+    answeredWithRefusal,
+    states,
+    log,
+    [Symbol.asyncDispose]: () => receiver.stop({ drainMs: 0 }),
+  };
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+  /** Of the google.rpc.Status, in whichever encoding. */
+  readonly message: string | undefined;
+}
+
+export interface Sent {
+  readonly host?: string;
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** An array goes chunked, a buffer with a Content-Length. */
+  readonly body?: Buffer | readonly Buffer[];
+  readonly agent?: Agent;
+}
+
+export function send(port: number, path: string, sent: Sent = {}): Promise<Answer> {
+  const { host = '127.0.0.1', method = 'POST', headers = {}, body, agent } = sent;
+  return new Promise((resolve, reject) => {
+    const length = Buffer.isBuffer(body) ? { 'content-length': String(body.length) } : {};
+    const request = httpRequest({
+      host,
+      port,
+      path,
+      method,
+      agent: agent ?? false,
+      headers: { ...length, ...headers },
+    });
+    request.on('response', (response) => {
+      const pieces: Buffer[] = [];
+      response.on('data', (piece: Buffer) => pieces.push(piece));
+      response.on('error', reject);
+      response.on('end', () => {
+        const all = Buffer.concat(pieces);
+        const message = decodeStatusMessage(response.headers['content-type'], all);
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: all, message });
+      });
+    });
+    request.on('error', reject);
+    if (Buffer.isBuffer(body)) request.write(body);
+    else for (const piece of body ?? []) request.write(piece);
+    request.end();
+  });
+}
+
+export function keepAliveAgent(): Agent {
+  return new Agent({ keepAlive: true, maxSockets: 1 });
+}
+
+/** A bare connection, for what no HTTP client would do. */
+export interface RawConnection extends Disposable {
+  readonly socket: Socket;
+  readonly text: () => string;
+  /** Resolves when the connection has ended from the other side, in order or by a reset. */
+  readonly closed: Promise<'end' | 'reset'>;
+}
+
+export async function openRaw(port: number): Promise<RawConnection> {
+  const socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true });
+  let text = '';
+  socket.on('data', (piece) => {
+    text += piece.toString('latin1');
+  });
+  const closed = new Promise<'end' | 'reset'>((resolve) => {
+    socket.on('end', () => resolve('end'));
+    socket.on('error', () => resolve('reset'));
+    socket.on('close', () => resolve('reset'));
+  });
+  await new Promise<void>((resolve, reject) => {
+    socket.once('connect', resolve);
+    socket.once('error', reject);
+  });
+  return { socket, text: () => text, closed, [Symbol.dispose]: () => socket.destroy() };
+}
+
+export function head(path: string, headers: Readonly<Record<string, string | number>> = {}): string {
+  const fields = { Host: '127.0.0.1', 'Content-Type': 'application/x-protobuf', ...headers };
+  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `POST ${path} HTTP/1.1\r\n${lines.join('')}\r\n`;
+}
+
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+export function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void; reject: (error: unknown) => void } {
+  return Promise.withResolvers<T>();
+}
