@@ -56,8 +56,8 @@ export interface DestinationFacts {
   readonly lastAttemptAt: number | null;
   readonly lastError: DeliveryError | null;
   readonly nextAttemptAt: number | null;
-  /** Where the credential in use comes from: `presented` by Claude Code; `none` when there is none, or none is needed. */
-  readonly credentialSource: 'config' | 'presented' | 'none';
+  /** Where the credential in use comes from: `presented` by Claude Code; null when there is none, or none is needed. */
+  readonly credentialSource: 'config' | 'presented' | null;
   /** Since when every attempt has failed; null while they succeed. */
   readonly retryingSinceAt: number | null;
   readonly lastPartialSuccess: { readonly at: number; readonly points: number; readonly message: string } | null;

@@ -24,8 +24,8 @@ async function dispatch([name, ...args]: readonly string[], io: Io): Promise<num
       io.out(overview());
       return exitCodes.ok;
     case '--version': {
-      const { relayVersion } = await import('./version.ts');
-      io.out(`${await relayVersion()}\n`);
+      const { relayVersion } = await import('../core/version.ts');
+      io.out(`${relayVersion}\n`);
       return exitCodes.ok;
     }
   }

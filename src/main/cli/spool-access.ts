@@ -1,31 +1,19 @@
-import { access } from 'node:fs/promises';
-import { type ControlArgs, ControlFailure, type ControlHandlers, type ControlResult } from '../../shared/control.ts';
+import { type ControlArgs, ControlFailure, type ControlResult } from '../../shared/control.ts';
 import { controlClient } from '../core/control/client.ts';
+import type { SpoolHandlers } from '../core/control/handlers.ts';
+import type { Offline } from '../core/offline.ts';
 import type { RelayPaths } from '../core/policy/paths.ts';
 import { CliError } from './cli-error.ts';
 import type { Io } from './io.ts';
 
-/** The methods that need only the spool, not a running relay. */
-export type SpoolMethod =
-  | 'ledger'
-  | 'verify'
-  | 'quarantineList'
-  | 'quarantineShow'
-  | 'quarantineRetry'
-  | 'quarantineDiscard'
-  | 'quarantinePayload';
-
-export type SpoolHandlers = Pick<ControlHandlers, SpoolMethod>;
+type SpoolMethod = keyof SpoolHandlers;
 
 export interface SpoolAccess {
   /** Throws `CliError` when it fails. */
   call<M extends SpoolMethod>(method: M, args: ControlArgs<M>): Promise<ControlResult<M>>;
 }
 
-/** The spool of a state folder on which no relay runs, opened under the relay's lock. */
-export type OfflineSpool =
-  | { readonly kind: 'opened'; readonly handlers: SpoolHandlers; close(): Promise<void> }
-  | { readonly kind: 'failed'; readonly message: string };
+type OpenSpool = Extract<Offline, { kind: 'open' }>;
 
 /** Large payloads and recounts of a full spool take their time. */
 const callTimeoutMs = 120_000;
@@ -37,7 +25,7 @@ export async function withSpool<T>(
   use: (spool: SpoolAccess) => Promise<T>,
 ): Promise<T> {
   const client = controlClient(stateDir, io.clock);
-  let offline: Extract<OfflineSpool, { kind: 'opened' }> | undefined;
+  let offline: OpenSpool | undefined;
   try {
     return await use({
       async call<M extends SpoolMethod>(method: M, args: ControlArgs<M>) {
@@ -56,16 +44,21 @@ export async function withSpool<T>(
   }
 }
 
-async function openSpool(stateDir: string): Promise<Extract<OfflineSpool, { kind: 'opened' }>> {
-  if (!(await exists(stateDir))) {
-    throw new CliError(
-      `There is no state folder ${stateDir}: no relay has run there yet. Name another with --state-dir.`,
-    );
+async function openSpool(stateDir: string): Promise<OpenSpool> {
+  const { openOffline } = await import('../core/offline.ts');
+  const offline = await openOffline(stateDir);
+  switch (offline.kind) {
+    case 'open':
+      return offline;
+    case 'empty':
+      throw new CliError(
+        `There is no spool in ${stateDir}: no relay has run there yet. Name another folder with --state-dir.`,
+      );
+    case 'taken': {
+      const holder = offline.pid === undefined ? 'another process' : `process ${offline.pid}`;
+      throw new CliError(`${stateDir} is in use by ${holder}, which does not answer. Try again in a moment.`);
+    }
   }
-  const { openOffline } = await import('../core/agent.ts');
-  const opened: OfflineSpool = await openOffline(stateDir);
-  if (opened.kind === 'failed') throw new CliError(opened.message);
-  return opened;
 }
 
 async function callOffline<M extends SpoolMethod>(
@@ -78,11 +71,4 @@ async function callOffline<M extends SpoolMethod>(
   } catch (error) {
     throw error instanceof ControlFailure ? new CliError(error.message) : error;
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
