@@ -19,11 +19,15 @@ export const integerTypes: Readonly<Record<IntegerType, { expected: string; min:
 /** The grammar of a JSON number (RFC 8259, section 6). */
 export const jsonNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
-/** No 64-bit integer has more digits, however it is written; longer ones would only cost time. */
+/** More digits than any 64-bit integer has. */
 const maxIntegerDigits = 40;
+
+/** Nobody writes an integer longer than this; the time that it takes to understand a number is not linear. */
+const maxTextLength = 100;
 
 /** The integer that a JSON number is, also one such as 1.5e3, without going through a double. */
 export function exactInteger(text: string): bigint | 'not an integer' | 'too large' {
+  if (text.length > maxTextLength) return 'too large';
   if (text.length <= maxIntegerDigits && /^-?\d+$/.test(text)) return BigInt(text);
   const [, sign = '', whole = '', fraction = '', exponent = '0'] =
     /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text) ?? [];

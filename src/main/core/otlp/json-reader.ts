@@ -250,8 +250,12 @@ export function place(bytes: Uint8Array, offset: number): string {
   const lineStart = end === 0 ? 0 : bytes.lastIndexOf(0x0a, end - 1) + 1;
   let line = 1;
   for (let at = bytes.indexOf(0x0a); at !== -1 && at < lineStart; at = bytes.indexOf(0x0a, at + 1)) line++;
-  const text = new TextDecoder().decode(bytes.subarray(lineStart, end));
-  return `line ${line}, column ${Array.from(text).length + 1}`;
+  let column = 1;
+  for (let at = lineStart; at < end; at++) {
+    const continuesCharacter = ((bytes[at] ?? 0) & 0xc0) === 0x80;
+    if (!continuesCharacter) column++;
+  }
+  return `line ${line}, column ${column}`;
 }
 
 const simpleEscapes = new Set(Buffer.from('"\\/bfnrt'));

@@ -301,9 +301,21 @@ class Transcoder {
   }
 }
 
-/** Decoding replaces what is invalid, so the first byte that does not come back is where it is. */
+/** Looked for in pieces, so that a large body that is no text at all costs little. */
 function firstInvalidUtf8(body: Uint8Array): number {
-  const repaired = Buffer.from(new TextDecoder('utf-8', { ignoreBOM: true }).decode(body));
-  const at = body.findIndex((byte, index) => byte !== repaired[index]);
-  return at === -1 ? body.length : at;
+  const pieceLength = 64 * 1024;
+  let start = 0;
+  while (start < body.length) {
+    let end = Math.min(start + pieceLength, body.length);
+    const latestCut = end;
+    while (end < body.length && end > latestCut - 3 && ((body[end] ?? 0) & 0xc0) === 0x80) end--;
+    const piece = body.subarray(start, end);
+    if (!isUtf8(piece)) {
+      // Decoding replaces what is invalid, so the first byte that does not come back is the place.
+      const repaired = Buffer.from(new TextDecoder('utf-8', { ignoreBOM: true }).decode(piece));
+      return start + piece.findIndex((byte, index) => byte !== repaired[index]);
+    }
+    start = end;
+  }
+  return body.length;
 }

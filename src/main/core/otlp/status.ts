@@ -1,4 +1,5 @@
 /** What an OTLP server says of a request that it refuses, and what we read out of a vendor's refusal. */
+import { printableLine } from './printable.ts';
 import { ProtobufWriter } from './protobuf-writer.ts';
 
 export type OtlpContentType = 'application/x-protobuf' | 'application/json';
@@ -28,9 +29,6 @@ export function encodeStatus(contentType: OtlpContentType, code: number, message
   return writer.finish();
 }
 
-/** Long enough for the first sentences of any vendor, short enough for a line in a window. */
-const maxMessageLength = 300;
-
 /** An error body larger than this is not read any further: its start has to do. */
 const maxReadBytes = 16 * 1024;
 
@@ -43,16 +41,16 @@ export function decodeStatusMessage(contentType: string | undefined, body: Uint8
   const type = contentType?.toLowerCase() ?? '';
   if (/protobuf|grpc/.test(type)) {
     const message = protobufStatusMessage(start);
-    if (message !== undefined) return printable(message);
+    if (message !== undefined) return printableLine(message);
   }
   const text = new TextDecoder().decode(start);
   const trimmed = text.trim();
   if (trimmed.startsWith('{') || trimmed.startsWith('[')) {
     const message = jsonMessage(parseJson(trimmed), 0);
-    if (message !== undefined) return printable(message);
+    if (message !== undefined) return printableLine(message);
   }
-  if (trimmed.startsWith('<')) return printable(/<title[^>]*>([^<]*)/i.exec(trimmed)?.[1] ?? '');
-  return printable(text);
+  if (trimmed.startsWith('<')) return printableLine(/<title[^>]*>([^<]*)/i.exec(trimmed)?.[1] ?? '');
+  return printableLine(text);
 }
 
 /** Field 2 of a google.rpc.Status that is well formed up to there, or undefined. */
@@ -100,12 +98,4 @@ function jsonMessage(value: unknown, depth: number): string | undefined {
     if (message !== undefined) return message;
   }
   return undefined;
-}
-
-/** One line without control, format or undecodable characters; undefined when nothing readable is left. */
-function printable(text: string): string | undefined {
-  const line = text.replace(/[\p{C}\p{Z}\ufffd]+/gu, ' ').trim();
-  if (line === '') return undefined;
-  const characters = Array.from(line);
-  return characters.length <= maxMessageLength ? line : `${characters.slice(0, maxMessageLength - 1).join('')}…`;
 }

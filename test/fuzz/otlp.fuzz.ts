@@ -1,0 +1,308 @@
+import assert from 'node:assert/strict';
+import { isUtf8 } from 'node:buffer';
+import { readFileSync } from 'node:fs';
+import type { Type } from 'protobufjs/light.js';
+import { requestRoot } from '../../src/main/core/otlp/decode.ts';
+import { inspectRequest } from '../../src/main/core/otlp/inspect.ts';
+import { transcodeJson } from '../../src/main/core/otlp/json.ts';
+import { isMessageType, type MessageType, messages, pointTypes, requestType } from '../../src/main/core/otlp/schema.ts';
+import { type Signal, signals } from '../../src/shared/signal.ts';
+
+/** How many inputs were taken and how many refused: a fuzzer that only sees one of the two tests little. */
+export interface FuzzResult {
+  accepted: number;
+  refused: number;
+}
+
+/** Far above what any of the inputs takes, far below what a quadratic mistake would. */
+const maxMsPerInput = 2_000;
+
+/**
+ * Feeds mutated recordings to the tag walker. Throws, naming the iteration, when it throws or dawdles, takes what
+ * protobufjs cannot decode, counts differently, or refuses what protobufjs takes for a reason other than its being stricter.
+ */
+export async function fuzzInspect(seed: number, iterations: number): Promise<FuzzResult> {
+  const root = await requestRoot();
+  return fuzz(seed, iterations, 'pb', mutateBinary, (signal, input) => {
+    const type = root.lookupType(requestType[signal]);
+    const inspection = inspectRequest(signal, input);
+    const decoded = decode(type, input);
+    if (inspection.ok) {
+      assert.ok(decoded, 'taken, but protobufjs cannot decode it');
+      assert.equal(inspection.points, countPoints(requestType[signal], decoded));
+    } else {
+      assert.ok(inspection.problem.length < 5_000);
+      if (decoded) assert.match(inspection.problem, /wire type|nested deeper/, 'refused, but protobufjs decodes it');
+    }
+    return inspection.ok;
+  });
+}
+
+/**
+ * Feeds mutated recordings to the JSON transcoder. Throws, naming the iteration, when it throws or dawdles, disagrees with
+ * `JSON.parse` about what JSON is, or writes what the tag walker or protobufjs do not take or count differently.
+ */
+export async function fuzzTranscode(seed: number, iterations: number): Promise<FuzzResult> {
+  const root = await requestRoot();
+  return fuzz(seed, iterations, 'json', mutateText, (signal, input) => {
+    const transcoding = transcodeJson(signal, input);
+    if (transcoding.ok) {
+      assert.ok(isJson(input), 'taken, but it is no JSON');
+      assert.deepEqual(inspectRequest(signal, transcoding.body), { ok: true, points: transcoding.points });
+      assert.ok(decode(root.lookupType(requestType[signal]), transcoding.body), 'the outcome cannot be decoded');
+    } else {
+      assert.ok(transcoding.problem.length < 5_000);
+      const syntax = /^invalid JSON/.test(transcoding.problem) && !transcoding.problem.endsWith('nested too deeply');
+      if (syntax) assert.ok(!isJson(input), 'called invalid JSON, but JSON.parse takes it');
+      if (/^invalid UTF-8/.test(transcoding.problem)) assert.ok(!isUtf8(input));
+    }
+    return transcoding.ok;
+  });
+}
+
+type Mutate = (input: Buffer, random: Random) => Buffer;
+
+async function fuzz(
+  seed: number,
+  iterations: number,
+  encoding: 'pb' | 'json',
+  mutate: Mutate,
+  check: (signal: Signal, input: Buffer) => boolean,
+): Promise<FuzzResult> {
+  const folder = new URL('../fixtures/claude-code/2.1.328/', import.meta.url);
+  const recordings = signals.map((signal) => readFileSync(new URL(`${signal}.${encoding}`, folder)));
+  const random = randomFrom(seed);
+  const result = { accepted: 0, refused: 0 };
+  for (let iteration = 0; iteration < iterations; iteration++) {
+    const signal = random.pick(signals);
+    let input: Buffer = random.pick(recordings);
+    for (let count = 1 + random.below(3); count > 0; count--) input = mutate(input, random);
+    const startedAt = performance.now();
+    try {
+      if (check(signal, input)) result.accepted++;
+      else result.refused++;
+      assert.ok(performance.now() - startedAt < maxMsPerInput, 'it took too long');
+    } catch (error) {
+      throw new Error(`Seed ${seed}, iteration ${iteration}, ${signal}: ${input.toString('base64').slice(0, 20_000)}`, {
+        cause: error,
+      });
+    }
+  }
+  return result;
+}
+
+function mutateBinary(input: Buffer, random: Random): Buffer {
+  const at = random.below(input.length + 1);
+  switch (random.below(8)) {
+    case 0:
+      return flipBit(input, random);
+    case 1:
+      return input.subarray(0, at);
+    case 2:
+      return splice(input, at, random.below(8), random.bytes(random.below(8)));
+    case 3:
+      // A byte that may be a length or a tag becomes another one that might matter.
+      return splice(input, at, 1, Buffer.of(random.pick([0, 1, 3, 4, 0x0b, 0x0c, 0x7f, 0x80, 0xff])));
+    case 4:
+      return splice(input, at, 0, random.pick(hostileVarints));
+    case 5:
+      return splice(input, at, 0, input.subarray(at, at + random.below(200)));
+    case 6:
+      return Buffer.concat([input, nestedValues(random.below(60))]);
+    default:
+      return Buffer.concat([input, Buffer.alloc(random.below(300), random.pick([0x0b, 0x0a, 0x2a, 0x80]))]);
+  }
+}
+
+const hostileVarints = [
+  Buffer.of(0xff, 0xff, 0xff, 0xff, 0x07),
+  Buffer.of(0xff, 0xff, 0xff, 0xff, 0x0f),
+  Buffer.of(0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01),
+  Buffer.of(0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x00),
+  Buffer.of(0x82, 0x80, 0x00),
+];
+
+/** One more resource, with an attribute that holds lists in lists. */
+function nestedValues(levels: number): Buffer {
+  let value = Buffer.from([0x0a, 1, 0x78]);
+  for (let level = 0; level < levels; level++) value = wrap(0x2a, wrap(0x0a, value));
+  return wrap(0x0a, wrap(0x0a, wrap(0x0a, wrap(0x12, value))));
+}
+
+function wrap(tag: number, content: Buffer): Buffer<ArrayBuffer> {
+  const length = [(content.length & 0x7f) | 0x80, content.length >>> 7];
+  return Buffer.concat([Buffer.of(tag, ...length), content]);
+}
+
+function mutateText(input: Buffer, random: Random): Buffer {
+  const at = random.below(input.length + 1);
+  switch (random.below(10)) {
+    case 0:
+      return flipBit(input, random);
+    case 1:
+      return random.below(4) === 0 ? input.subarray(0, at) : splice(input, at, 0, Buffer.from(' \n'));
+    case 2:
+      return splice(input, at, random.below(8), random.bytes(random.below(4)));
+    case 3:
+      return splice(input, at, 0, input.subarray(at, at + random.below(200)));
+    case 4:
+    case 5:
+      return replaceSome(input, random, /\d+/g, random.pick(hostileNumbers));
+    case 6:
+      return replaceSome(input, random, /"[^"]*"/g, random.pick(hostileStrings));
+    case 7:
+      return replaceSome(input, random, /\{"stringValue":"[^"]*"\}/g, random.pick(hostileValues(random.below(60))));
+    case 8:
+      return replaceSome(input, random, /[{}[\],:]/g, random.pick(['{', '}', '[', ']', ',', ':', '']));
+    default:
+      return Buffer.concat([input, Buffer.from(random.pick(['', ' ', '\n{}', '\u0000', ']', '[['.repeat(500)]))]);
+  }
+}
+
+const hostileNumbers = [
+  '0',
+  '-0',
+  '01',
+  '-1',
+  '1e5',
+  '1.0',
+  '1.5',
+  '1E-2',
+  '1e400',
+  '-1e400',
+  '1e99999',
+  '18446744073709551616',
+  '9007199254740993',
+  '-9223372036854775808',
+  '9'.repeat(5_000),
+  `0.${'0'.repeat(5_000)}1`,
+  '+1',
+  '.5',
+  '1.',
+  '0x1',
+  'NaN',
+  'Infinity',
+  'null',
+];
+
+const hostileStrings = [
+  '""',
+  '"\\u0000"',
+  '"\\ud800"',
+  '"\\ud83d\\ude00"',
+  '"\\"',
+  '"\\x"',
+  '"ü"',
+  '"\u2028"',
+  'null',
+  '0',
+  'true',
+  '[]',
+  '{}',
+  '"NaN"',
+  '"__proto__"',
+  '"stringValue"',
+  '"intValue"',
+  '"doubleValue"',
+  '"bytesValue"',
+  '"boolValue"',
+  '"arrayValue"',
+  '"\\u0076alues"',
+];
+
+function hostileValues(levels: number): string[] {
+  return [
+    '{}',
+    'null',
+    '{"bytesValue":"AAA="}',
+    '{"bytesValue":"A"}',
+    '{"doubleValue":"-Infinity"}',
+    '{"intValue":"9223372036854775807"}',
+    '{"stringValue":"a","intValue":1}',
+    '{"stringValue":"a","stringValue":"b"}',
+    `${'{"arrayValue":{"values":['.repeat(levels)}{}${']}}'.repeat(levels)}`,
+    `${'{"kvlistValue":{"values":[{"key":"k","value":'.repeat(levels)}{}${'}]}}'.repeat(levels)}`,
+    `{"unknown":${'['.repeat(levels * 3)}${']'.repeat(levels * 3)}}`,
+  ];
+}
+
+/** Replaces one to three of the matches. */
+function replaceSome(input: Buffer, random: Random, pattern: RegExp, replacement: string): Buffer {
+  let text = input.toString('latin1');
+  const insert = Buffer.from(replacement).toString('latin1');
+  for (let count = 1 + random.below(3); count > 0; count--) {
+    const matches = [...text.matchAll(pattern)];
+    if (matches.length === 0) break;
+    const match = random.pick(matches);
+    text = text.slice(0, match.index) + insert + text.slice(match.index + match[0].length);
+  }
+  return Buffer.from(text, 'latin1');
+}
+
+function flipBit(input: Buffer, random: Random): Buffer {
+  const copy = Buffer.from(input);
+  const at = random.below(copy.length);
+  if (copy.length > 0) copy.writeUInt8(copy.readUInt8(at) ^ (1 << random.below(8)), at);
+  return copy;
+}
+
+function splice(input: Buffer, at: number, removed: number, inserted: Buffer): Buffer {
+  return Buffer.concat([input.subarray(0, at), inserted, input.subarray(at + removed)]);
+}
+
+function decode(type: Type, input: Uint8Array): object | undefined {
+  try {
+    return type.decode(input);
+  } catch {
+    return undefined;
+  }
+}
+
+function isJson(input: Buffer): boolean {
+  try {
+    // TextDecoder takes a byte order mark away, as the transcoder does.
+    JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(input));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function countPoints(type: MessageType, value: unknown): number {
+  if (Array.isArray(value)) return value.reduce<number>((sum, element) => sum + countPoints(type, element), 0);
+  if (typeof value !== 'object' || value === null) return 0;
+  let count = pointTypes.has(type) ? 1 : 0;
+  for (const [name, field] of Object.entries(messages[type])) {
+    if (isMessageType(field.type) && Object.hasOwn(value, name))
+      count += countPoints(field.type, Reflect.get(value, name));
+  }
+  return count;
+}
+
+interface Random {
+  /** An integer from 0 to `limit` - 1; 0 for a limit of 0. */
+  below(limit: number): number;
+  pick<T>(choices: readonly T[]): T;
+  bytes(length: number): Buffer;
+}
+
+/** Mulberry32, so that a seed repeats a run. */
+function randomFrom(seed: number): Random {
+  let state = seed >>> 0;
+  const next = () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+  const below = (limit: number) => Math.floor(next() * limit);
+  return {
+    below,
+    pick(choices) {
+      const choice = choices[below(choices.length)];
+      if (choice === undefined) throw new Error('Nothing to pick from');
+      return choice;
+    },
+    bytes: (length) => Buffer.from(Array.from({ length }, () => below(256))),
+  };
+}
