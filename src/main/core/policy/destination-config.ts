@@ -10,7 +10,7 @@ import {
 } from './config-problem.ts';
 import { endpointMistake, normaliseEndpoint } from './endpoint.ts';
 import { type PresetName, presets } from './presets.ts';
-import { destinationKeys, destinationName, destinationSchema } from './schemas.ts';
+import { anObject, destinationKeys, destinationName, destinationSchema } from './schemas.ts';
 
 /** A destination as it is in force. Itself valid in a config file. */
 export interface DestinationConfig {
@@ -51,10 +51,10 @@ export function readDestination(
   const parsed = v.safeParse(destinationSchema, value);
   const mistakes = parsed.success
     ? crossMistakes(parsed.output, ownHttpPort)
-    : v.safeParse(v.looseObject({}), value).success
+    : v.is(anObject, value)
       ? parsed.issues.map(mistakeOf)
       : [{ key: '', expected: 'an object', found: describeKind(value) }];
-  const unknown = typeof value === 'object' && value !== null ? unknownKeys(`${key}.`, value, destinationKeys) : [];
+  const unknown = v.is(anObject, value) ? unknownKeys(`${key}.`, value, destinationKeys) : [];
   return {
     name,
     signals: parsed.success ? parsed.output.signals : signals,

@@ -26,10 +26,9 @@ export const maxAgeDays = v.message(
 /** For one request to a destination: long enough for a large merged one on a slow line. */
 export const defaultTimeoutMs = 30_000;
 
-export const destinationName = v.message(
-  v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9._-]{0,62}$/i)),
-  'a name of letters, digits, dots, dashes and underscores, at most 63 of them',
-);
+const aName = 'a name of letters, digits, dots, dashes and underscores, at most 63 of them';
+
+export const destinationName = v.message(v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9._-]{0,62}$/i)), aName);
 
 /** RFC 9110, section 5.6.2: a token. */
 const headerName = v.message(
@@ -65,23 +64,27 @@ const token = v.message(
   'a token: a text without blanks',
 );
 
-export const destinationSchema = v.object({
-  name: destinationName,
-  preset: v.exactOptional(v.picklist(presetNames, presetNames.map((name) => JSON.stringify(name)).join(' or '))),
-  endpoint: v.exactOptional(v.string('an http(s) URL such as https://otel.example.com')),
-  token: v.exactOptional(token),
-  headers: v.exactOptional(v.pipe(anObject, v.record(headerName, headerValue)), {}),
-  signals: v.exactOptional(
-    v.pipe(
-      v.array(v.picklist(signals, '"metrics", "logs" or "traces"'), 'a list of "metrics", "logs" and "traces"'),
-      v.minLength(1, 'at least one of "metrics", "logs" and "traces"'),
-      v.transform((chosen) => signals.filter((signal) => chosen.includes(signal))),
+export const destinationSchema = v.object(
+  {
+    name: destinationName,
+    preset: v.exactOptional(v.picklist(presetNames, presetNames.map((name) => JSON.stringify(name)).join(' or '))),
+    endpoint: v.exactOptional(v.string('an http(s) URL such as https://otel.example.com')),
+    token: v.exactOptional(token),
+    headers: v.exactOptional(v.pipe(anObject, v.record(headerName, headerValue)), {}),
+    signals: v.exactOptional(
+      v.pipe(
+        v.array(v.picklist(signals, '"metrics", "logs" or "traces"'), 'a list of "metrics", "logs" and "traces"'),
+        v.minLength(1, 'at least one of "metrics", "logs" and "traces"'),
+        v.transform((chosen) => signals.filter((signal) => chosen.includes(signal))),
+      ),
+      signals,
     ),
-    signals,
-  ),
-  allowInsecure: v.exactOptional(v.boolean('true or false'), false),
-  timeoutMs: v.exactOptional(wholeNumber(100, 600_000, 'a number of milliseconds'), defaultTimeoutMs),
-});
+    allowInsecure: v.exactOptional(v.boolean('true or false'), false),
+    timeoutMs: v.exactOptional(wholeNumber(100, 600_000, 'a number of milliseconds'), defaultTimeoutMs),
+  },
+  // The one key that must be there.
+  aName,
+);
 
 export const destinationKeys = Object.keys(destinationSchema.entries);
 

@@ -1,0 +1,367 @@
+import { describe, expect, test } from 'vitest';
+import { type Config, defaultConfig, parseConfig } from '../../../../src/main/core/policy/config.ts';
+import { toDestinations } from '../../../../src/main/core/policy/to-destinations.ts';
+
+const read = (value: unknown, lastGood?: Config) => parseConfig(JSON.stringify(value), lastGood);
+const withDestination = (destination: unknown, lastGood?: Config) => read({ destinations: [destination] }, lastGood);
+const messages = (parsed: { problems: readonly { message: string }[] }) =>
+  parsed.problems.map(({ message }) => message);
+
+const lastGood: Config = {
+  listen: { http: 4_000 },
+  destinations: [
+    {
+      name: 'span',
+      preset: 'span',
+      endpoint: 'https://otel.span.app:443',
+      token: 'old-token',
+      headers: {},
+      signals: ['metrics'],
+      allowInsecure: false,
+      timeoutMs: 5_000,
+    },
+  ],
+  spool: { maxBytes: 2 ** 21, maxAgeDays: 7 },
+};
+
+describe('a valid config', () => {
+  test('an empty object means the defaults', () => {
+    expect(read({})).toEqual({ config: defaultConfig, problems: [], held: [] });
+  });
+
+  test('every key is taken over', () => {
+    const parsed = read({
+      listen: { http: 0 },
+      destinations: [
+        { name: 'span', preset: 'span', token: ' secret \n' },
+        {
+          name: 'collector',
+          endpoint: 'http://127.0.0.1:4318/v1/metrics/',
+          headers: { Authorization: 'Bearer x y' },
+          signals: ['logs', 'metrics', 'logs'],
+          timeoutMs: 2_000,
+        },
+      ],
+      spool: { maxBytes: 2 ** 20, maxAgeDays: 1.5 },
+    });
+    expect(parsed.problems).toEqual([]);
+    expect(parsed.config).toEqual({
+      listen: { http: 0 },
+      destinations: [
+        {
+          name: 'span',
+          preset: 'span',
+          endpoint: 'https://otel.span.app:443',
+          token: 'secret',
+          headers: {},
+          signals: ['metrics', 'logs', 'traces'],
+          allowInsecure: false,
+          timeoutMs: 30_000,
+        },
+        {
+          name: 'collector',
+          endpoint: 'http://127.0.0.1:4318',
+          headers: { Authorization: 'Bearer x y' },
+          signals: ['metrics', 'logs'],
+          allowInsecure: false,
+          timeoutMs: 2_000,
+        },
+      ],
+      spool: { maxBytes: 2 ** 20, maxAgeDays: 1.5 },
+    });
+  });
+
+  test('what is in force is itself a config without problems, so that it can be kept as the last good one', () => {
+    expect(read(lastGood)).toEqual({ config: lastGood, problems: [], held: [] });
+  });
+
+  test('a byte order mark is skipped', () => {
+    expect(parseConfig('\uFEFF{}', undefined).problems).toEqual([]);
+  });
+
+  test.each([
+    ['https://otel.example.com', 'https://otel.example.com'],
+    ['https://otel.example.com/', 'https://otel.example.com'],
+    ['https://otel.example.com/base/v1/traces', 'https://otel.example.com/base'],
+    ['https://otel.example.com/v1/logs/v1/logs/', 'https://otel.example.com'],
+    ['https://otel.example.com:443//', 'https://otel.example.com:443'],
+    ['http://localhost:4318', 'http://localhost:4318'],
+    ['http://[::1]:4318/v1/logs', 'http://[::1]:4318'],
+    ['http://127.1.2.3', 'http://127.1.2.3'],
+  ])('the endpoint %s means %s', (endpoint, expected) => {
+    const parsed = withDestination({ name: 'a', endpoint });
+    expect(messages(parsed)).toEqual([]);
+    expect(parsed.config.destinations[0]?.endpoint).toBe(expected);
+  });
+
+  test('an endpoint beside a preset overrides its own', () => {
+    const parsed = withDestination({
+      name: 'span',
+      preset: 'span',
+      endpoint: 'http://127.0.0.1:1/v1/logs',
+      token: 't',
+    });
+    expect(parsed.config.destinations[0]?.endpoint).toBe('http://127.0.0.1:1');
+  });
+
+  test('http to another machine takes an explicit word', () => {
+    const parsed = withDestination({ name: 'a', endpoint: 'http://otel.example.com', allowInsecure: true });
+    expect(messages(parsed)).toEqual([]);
+  });
+});
+
+describe('an invalid key', () => {
+  test.each([
+    [
+      { listen: { http: 70_000 } },
+      'listen.http: expected a port: a whole number from 0 to 65,535, found 70000; the default 14318 is in force.',
+    ],
+    [
+      { listen: { http: '14318' } },
+      'listen.http: expected a port: a whole number from 0 to 65,535, found "14318"; the default 14318 is in force.',
+    ],
+    [{ listen: 14_318 }, 'listen: expected an object, found a number; the default is in force.'],
+    [{ listen: null }, 'listen: expected an object, found null; the default is in force.'],
+    [
+      { spool: { maxBytes: 1 } },
+      'spool.maxBytes: expected a number of bytes: a whole number from 1,048,576 to 1,099,511,627,776, found 1; the default 268435456 is in force.',
+    ],
+    [
+      { spool: { maxAgeDays: 0 } },
+      'spool.maxAgeDays: expected a number of days from 1 to 3,650, found 0; the default 30 is in force.',
+    ],
+    [{ destinations: {} }, 'destinations: expected a list, found an object; the default is in force.'],
+  ])('%j is named with what was expected, found, and what happens', (value, message) => {
+    const parsed = read(value);
+    expect(messages(parsed)).toEqual([message]);
+    expect(parsed.config).toEqual(defaultConfig);
+  });
+
+  test('keeps its last good value while the valid keys apply', () => {
+    const parsed = read({ listen: { http: -1 }, spool: { maxBytes: 2 ** 22, maxAgeDays: 'x' } }, lastGood);
+    expect(parsed.config.listen.http).toBe(4_000);
+    expect(parsed.config.spool).toEqual({ maxBytes: 2 ** 22, maxAgeDays: 7 });
+    expect(parsed.problems.map(({ key }) => key)).toEqual(['listen.http', 'spool.maxAgeDays']);
+    expect(parsed.problems[0]?.message).toContain('the last good value 4000 stays in force');
+  });
+
+  test('a missing key means its default, not its last good value', () => {
+    expect(read({}, lastGood).config).toEqual(defaultConfig);
+  });
+
+  test('destinations that are no list keep the last good ones', () => {
+    expect(read({ destinations: 'span' }, lastGood).config.destinations).toEqual(lastGood.destinations);
+  });
+});
+
+describe('an unknown key', () => {
+  test.each([
+    [{ destination: [] }, 'unknown key "destination" is ignored; did you mean "destinations"?'],
+    [{ listen: { htpp: 1 } }, 'unknown key "listen.htpp" is ignored; did you mean "http"?'],
+    [{ listen: { grpc: 1 } }, 'unknown key "listen.grpc" is ignored; the keys here are http'],
+    [{ spool: { maxbytes: 1 } }, 'unknown key "spool.maxbytes" is ignored; did you mean "maxBytes"?'],
+    [
+      { resourceAttributes: {} },
+      'unknown key "resourceAttributes" is ignored; the keys here are listen, destinations, spool',
+    ],
+    [
+      { destinations: [{ name: 'a', endpoint: 'https://a.example', singals: [] }] },
+      'unknown key "destinations[0].singals" is ignored; did you mean "signals"?',
+    ],
+  ])('%j is told and does no harm', (value, message) => {
+    const parsed = read(value);
+    expect(messages(parsed)).toEqual([message]);
+    expect(parsed.config.listen).toEqual(defaultConfig.listen);
+    expect(parsed.held).toEqual([]);
+  });
+});
+
+describe('an invalid destination', () => {
+  const ok = { name: 'a', endpoint: 'https://a.example' };
+  test.each([
+    ['destinations[0]', 'span', 'an object'],
+    ['destinations[0]', ['span'], 'an object'],
+    ['destinations[0].name', { ...ok, name: 'a b' }, 'a name of letters'],
+    ['destinations[0].name', { ...ok, name: '-a' }, 'a name of letters'],
+    ['destinations[0].name', { ...ok, name: 'a'.repeat(64) }, 'a name of letters'],
+    ['destinations[0].preset', { ...ok, preset: 'linearb' }, '"span"'],
+    ['destinations[0].endpoint', { name: 'a' }, 'an http(s) URL, or "preset": "span"'],
+    ['destinations[0].endpoint', { ...ok, endpoint: 7 }, 'an http(s) URL'],
+    ['destinations[0].endpoint', { ...ok, endpoint: '' }, 'an http(s) URL'],
+    ['destinations[0].endpoint', { ...ok, endpoint: 'otel.example.com' }, 'an http(s) URL'],
+    ['destinations[0].endpoint', { ...ok, endpoint: 'localhost:4318' }, 'an http(s) URL'],
+    ['destinations[0].endpoint', { ...ok, endpoint: 'ftp://otel.example.com' }, 'an http(s) URL'],
+    ['destinations[0].endpoint', { ...ok, endpoint: 'http://otel.example.com' }, '"allowInsecure": true'],
+    ['destinations[0].endpoint', { ...ok, endpoint: 'http://localhost.example.com' }, '"allowInsecure": true'],
+    ['destinations[0].endpoint', { ...ok, endpoint: 'https://a.example?x=1' }, 'without query'],
+    ['destinations[0].endpoint', { ...ok, endpoint: 'https://user:pass@a.example' }, 'without user name'],
+    ['destinations[0].endpoint', { ...ok, endpoint: 'http://localhost:14318' }, "another address than the relay's own"],
+    ['destinations[0].token', { ...ok, token: 't' }, 'only beside a preset'],
+    ['destinations[0].token', { name: 'a', preset: 'span', token: 'a b' }, 'without blanks'],
+    ['destinations[0].token', { name: 'a', preset: 'span', token: '' }, 'without blanks'],
+    ['destinations[0].token', { name: 'a', preset: 'span', token: 5 }, 'without blanks'],
+    ['destinations[0].headers', { ...ok, headers: 'X-A: b' }, 'an object'],
+    ['destinations[0].headers', { ...ok, headers: { 'X A': 'b' } }, 'an HTTP header name'],
+    ['destinations[0].headers', { ...ok, headers: { 'Content-Type': 'b' } }, 'that the relay does not set itself'],
+    ['destinations[0].headers', { ...ok, headers: { 'X-A': 'b', 'x-a': 'c' } }, 'each header once'],
+    ['destinations[0].headers.X-A', { ...ok, headers: { 'X-A': 'b\r\nX-B: c' } }, 'stand in an HTTP header'],
+    ['destinations[0].headers.X-A', { ...ok, headers: { 'X-A': 1 } }, 'stand in an HTTP header'],
+    ['destinations[0].signals', { ...ok, signals: [] }, 'at least one'],
+    ['destinations[0].signals', { ...ok, signals: 'logs' }, 'a list of'],
+    ['destinations[0].signals[1]', { ...ok, signals: ['logs', 'spans'] }, '"metrics", "logs" or "traces"'],
+    ['destinations[0].allowInsecure', { ...ok, allowInsecure: 'yes' }, 'true or false'],
+    [
+      'destinations[0].timeoutMs',
+      { ...ok, timeoutMs: 1 },
+      'a number of milliseconds: a whole number from 100 to 600,000',
+    ],
+  ])('%s of %j', (key, destination, expected) => {
+    const parsed = withDestination(destination);
+    expect(parsed.problems.map((problem) => problem.key)).toEqual([key]);
+    expect(parsed.problems[0]?.expected).toContain(expected);
+    expect(parsed.config.destinations).toEqual([]);
+  });
+
+  test('with a name is held: its data is kept until it is mended', () => {
+    const parsed = withDestination({ name: 'a', endpoint: 'nowhere', signals: ['logs'] });
+    expect(parsed.held).toEqual([{ name: 'a', signals: ['logs'] }]);
+    expect(messages(parsed)[0]).toContain('nothing is sent to "a" until this is corrected, its data is kept.');
+    expect(toDestinations(parsed.config, parsed.held)).toEqual([
+      { name: 'a', endpoint: '', headers: {}, signals: ['logs'], timeoutMs: 30_000 },
+    ]);
+  });
+
+  test('keeps the last good one of that name', () => {
+    const parsed = withDestination({ name: 'span', preset: 'span', token: 'new token' }, lastGood);
+    expect(parsed.config.destinations).toEqual(lastGood.destinations);
+    expect(parsed.held).toEqual([]);
+    expect(messages(parsed)[0]).toContain('"span" keeps its last good settings.');
+  });
+
+  test('does not keep the others from applying', () => {
+    const parsed = read({ destinations: [{ name: 'bad' }, { name: 'good', endpoint: 'https://good.example' }] });
+    expect(parsed.config.destinations.map(({ name }) => name)).toEqual(['good']);
+  });
+
+  test('a name that is taken is left out, whatever its case', () => {
+    const parsed = read({
+      destinations: [
+        { name: 'a', endpoint: 'https://one.example' },
+        { name: 'A', endpoint: 'https://two.example' },
+      ],
+    });
+    expect(parsed.config.destinations.map(({ endpoint }) => endpoint)).toEqual(['https://one.example']);
+    expect(messages(parsed)).toEqual([
+      'destinations[1].name: expected a name of its own, found "A" again; this destination is left out.',
+    ]);
+  });
+
+  test('without a usable name is left out', () => {
+    const parsed = withDestination({ endpoint: 'https://a.example' });
+    expect(parsed.held).toEqual([]);
+    expect(messages(parsed)[0]).toContain('destinations[0].name: expected a name');
+    expect(messages(parsed)[0]).toContain('found nothing; this destination is left out.');
+  });
+});
+
+describe('broken JSON', () => {
+  test.each([
+    ['', 1, 1, 'a value', 'the end of the file'],
+    ['{"listen": }', 1, 12, 'a value', '"}"'],
+    ['{\n  "listen": {"http": 1,},\n}', 2, 24, 'a key in double quotes', '"}"'],
+    ['{\n  "a": [1, 2,]}', 2, 14, 'a value', '"]"'],
+    ['{"a": 1 "b": 2}', 1, 9, 'a comma or the closing bracket', '"\\""'],
+    ['{"a" 1}', 1, 6, 'a colon', '"1"'],
+    ['{a: 1}', 1, 2, 'a key in double quotes or }', '"a"'],
+    ["{'a': 1}", 1, 2, 'a key in double quotes or }', '"\'"'],
+    ['{"a": "unfinished', 1, 7, 'a value', '"\\""'],
+    ['{"a": "line\nbreak"}', 1, 7, 'a value', '"\\""'],
+    ['{"a": tru}', 1, 7, 'a value', '"t"'],
+    ['{"a": 01}', 1, 8, 'a comma or the closing bracket', '"1"'],
+    ['{"a": [1}', 1, 9, 'a comma or the closing bracket', '"}"'],
+    ['{} // comment', 1, 4, 'the end of the file', '"/"'],
+    ['// comment\n{}', 1, 1, 'a value', '"/"'],
+    ['{"a": 1', 1, 8, 'a comma or the closing bracket', 'the end of the file'],
+  ])('%j is placed at line %i, column %i', (text, line, column, expected, found) => {
+    const parsed = parseConfig(text, undefined);
+    expect(parsed.problems).toEqual([
+      expect.objectContaining({ key: `line ${line}, column ${column}`, expected, found }),
+    ]);
+    expect(parsed.config).toEqual(defaultConfig);
+  });
+
+  test('keeps the whole last good config', () => {
+    const parsed = parseConfig('{"listen": {"http": 5000}', lastGood);
+    expect(parsed.config).toEqual(lastGood);
+    expect(messages(parsed)[0]).toContain('the last good config stays in force.');
+  });
+
+  test.each(['[]', '"x"', 'null', '5'])('%s is no config either', (text) => {
+    expect(parseConfig(text, lastGood).config).toEqual(lastGood);
+    expect(parseConfig(text, lastGood).problems[0]?.key).toBe('the config file');
+  });
+});
+
+test.each([
+  ['a token with a blank', { name: 'a', preset: 'span', token: 'CANARY secret' }],
+  ['a token without a preset', { name: 'a', endpoint: 'https://a.example', token: 'CANARY' }],
+  ['a token that is a number', { name: 'a', preset: 'span', token: 314159 }],
+  ['a token in a list', { name: 'a', preset: 'span', token: ['CANARY'] }],
+  ['a header value', { name: 'a', endpoint: 'https://a.example', headers: { Authorization: 'Bearer CANARY\n' + 'x' } }],
+  ['headers as a text', { name: 'a', endpoint: 'https://a.example', headers: 'Authorization: CANARY' }],
+  ['a header line as a name', { name: 'a', endpoint: 'https://a.example', headers: { 'Authorization: CANARY': '' } }],
+  ['a password in the endpoint', { name: 'a', endpoint: 'https://user:CANARY@a.example' }],
+  ['a key in the endpoint', { name: 'a', endpoint: 'https://a.example/?key=CANARY#CANARY' }],
+  ['a token as the endpoint', { name: 'a', endpoint: 'CANARY' }],
+  ['a token under a wrong key', { name: 'a', preset: 'span', tokn: 'CANARY' }],
+  ['a token as a key', { name: 'a', preset: 'span', 'X-Span-Token: CANARY': '' }],
+])('no problem tells a secret: %s', (_, destination) => {
+  const parsed = withDestination(destination);
+  expect(parsed.problems).not.toEqual([]);
+  expect(JSON.stringify(parsed.problems)).not.toMatch(/CANARY|314159/);
+});
+
+test('broken JSON is not quoted: a token may stand there', () => {
+  const parsed = parseConfig('{"destinations": [{"token": CANARY"}]}', undefined);
+  expect(JSON.stringify(parsed.problems)).not.toContain('CANARY');
+});
+
+describe('destinations for delivery', () => {
+  test('the preset names the credential header, with a token or without', () => {
+    const { config } = read({
+      destinations: [
+        { name: 'one', preset: 'span', token: 'a' },
+        { name: 'two', preset: 'span' },
+      ],
+    });
+    expect(toDestinations(config, []).map(({ credential }) => credential)).toEqual([
+      { header: 'X-Span-Token', token: 'a', source: 'config' },
+      { header: 'X-Span-Token', source: 'config' },
+    ]);
+  });
+
+  test('a credential given as a header is the credential', () => {
+    const { config } = withDestination({ name: 'a', preset: 'span', headers: { 'x-span-token': 'a', 'X-Team': 'b' } });
+    expect(toDestinations(config, [])[0]).toMatchObject({
+      headers: { 'X-Team': 'b' },
+      credential: { header: 'X-Span-Token', token: 'a' },
+    });
+  });
+
+  test('any other endpoint gets its headers and no credential', () => {
+    const { config } = withDestination({
+      name: 'a',
+      endpoint: 'https://a.example',
+      headers: { Authorization: 'Bearer b' },
+    });
+    expect(toDestinations(config, [])).toEqual([
+      {
+        name: 'a',
+        endpoint: 'https://a.example',
+        headers: { Authorization: 'Bearer b' },
+        signals: ['metrics', 'logs', 'traces'],
+        timeoutMs: 30_000,
+      },
+    ]);
+  });
+});
