@@ -24,8 +24,11 @@ export interface Delivery {
   stop(): Promise<void>;
 }
 
+/** What delivery uses of the spool. */
+export type DeliverySpool = Pick<Spool, 'on' | 'pick' | 'settle' | 'release'>;
+
 export interface DeliveryOptions {
-  readonly spool: Spool;
+  readonly spool: DeliverySpool;
   readonly transport: Transport;
   readonly credentials: Credentials;
   readonly clock: Clock;
