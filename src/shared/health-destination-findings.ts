@@ -15,7 +15,11 @@ export function destinationFindings(destination: DestinationFacts, facts: Health
     return [
       note(
         'destination.removed-with-backlog',
-        { seen: `${name} is not in ${facts.config.file} any more`, effect: waitingWords(pending.points), source: name },
+        {
+          seen: `the config file ${facts.config.file} does not name ${name} any more`,
+          effect: waitingWords(pending.points),
+          source: name,
+        },
         { title: `${name} was removed while data was still owed to it` },
       ),
     ];
@@ -27,7 +31,7 @@ export function destinationFindings(destination: DestinationFacts, facts: Health
       note(
         'destination.quarantined',
         {
-          seen: `${name} called ${countOf(quarantined.requests, 'request')} malformed`,
+          seen: `${countOf(quarantined.requests, 'request')} called malformed by ${name}`,
           effect: `${countOf(quarantined.points, 'data point')} set aside for somebody to look at`,
           source,
         },
@@ -40,7 +44,7 @@ export function destinationFindings(destination: DestinationFacts, facts: Health
       note(
         'destination.partially-rejected',
         {
-          seen: `${name} said ${formatDuration(facts.now - lastPartialSuccess.at)} ago: ${lastPartialSuccess.message || 'no reason'}`,
+          seen: `${formatDuration(facts.now - lastPartialSuccess.at)} ago ${name} said: ${lastPartialSuccess.message || 'no reason'}`,
           effect: `${countOf(lastPartialSuccess.points, 'data point')} of that request rejected`,
           source,
         },

@@ -1,7 +1,7 @@
 import type { Severity } from './finding.ts';
 import { destinationFindings } from './health-destination-findings.ts';
 import type { HealthFacts } from './health-facts.ts';
-import { dayMs, type NotedFinding, note, pendingOf, sentence, waitingWords } from './health-note.ts';
+import { dayMs, type NotedFinding, note, pendingOf, waitingWords } from './health-note.ts';
 import { countOf, formatDuration } from './wording.ts';
 
 /** How long a repair of the spool is worth telling. */
@@ -120,7 +120,7 @@ function receiverFindings({ http, refused }: HealthFacts): NotedFinding[] {
   if (refused.requestsLastHour > 0) {
     noted.push(
       note('receiver.requests-refused', {
-        seen: refused.lastMessage === null ? 'requests were refused' : `the last one: ${refused.lastMessage}`,
+        ...(refused.lastMessage === null ? {} : { seen: `the last one: ${refused.lastMessage}` }),
         effect: `${countOf(refused.requestsLastHour, 'request')} in the last hour ${refused.requestsLastHour === 1 ? 'was' : 'were'} not stored`,
         source: `127.0.0.1:${http.port}`,
       }),
@@ -138,7 +138,7 @@ function configFindings({ config }: HealthFacts): NotedFinding[] {
       note(
         'relay.config-invalid',
         {
-          seen: config.problems.map(sentence).join(' '),
+          detail: config.problems.join(' '),
           effect:
             more === 0
               ? first.replace(/\.$/, '')
@@ -153,7 +153,7 @@ function configFindings({ config }: HealthFacts): NotedFinding[] {
     noted.push(
       note(
         'destination.none-configured',
-        { seen: `${config.file} names none`, effect: 'data is kept on disk for "span"', source: config.file },
+        { effect: 'data is kept on disk for "span"', source: config.file },
         { fix: `Add a destination to ${config.file}.` },
       ),
     );

@@ -28,18 +28,29 @@ export function waitingWords(points: number): string {
   return `${countOf(points, 'data point')} ${points === 1 ? 'is safe on disk and waits' : 'are safe on disk and wait'}`;
 }
 
-/** `seen` is a sentence without its full stop; the finding's detail is that and the effect. */
+/** The finding's detail is what was seen and the effect, each made a sentence, unless `detail` says it better. */
 export function note(
   id: FindingId,
-  about: { readonly seen: string; readonly effect: string; readonly source: string },
+  about: {
+    readonly seen?: string;
+    readonly detail?: string;
+    readonly effect: string;
+    readonly source: string;
+  },
   overrides: Partial<Pick<Finding, 'title' | 'fix'>> = {},
 ): NotedFinding {
   const { seen, effect, source } = about;
-  return { finding: finding(id, { detail: `${sentence(seen)} ${sentence(effect)}`, source }, overrides), effect };
+  const detail =
+    about.detail ??
+    [seen, effect]
+      .filter((words) => words !== undefined)
+      .map(sentence)
+      .join(' ');
+  return { finding: finding(id, { detail, source }, overrides), effect };
 }
 
-/** Words with a capital letter and a full stop. */
-export function sentence(words: string): string {
-  const text = words.trim();
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;
+/** Words with a full stop, and a capital letter where they start with a word: a host or a key keeps its own. */
+function sentence(words: string): string {
+  const text = words.trim().replace(/^[a-z]+(?=[ ,])/, (word) => `${word.charAt(0).toUpperCase()}${word.slice(1)}`);
+  return /[.!?]$/.test(text) ? text : `${text}.`;
 }

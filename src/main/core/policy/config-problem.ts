@@ -56,7 +56,7 @@ export function unknownKeys(at: string, value: object, known: readonly string[])
     .map((key) => {
       const shown = describeKey(key);
       const meant = closest(key, known);
-      const hint = meant === undefined ? `the keys here are ${known.join(', ')}` : `did you mean "${meant}"?`;
+      const hint = meant === undefined ? `the keys here are ${known.join(', ')}.` : `did you mean "${meant}"?`;
       return {
         key: `${at}${shown}`,
         expected: `one of ${known.join(', ')}`,

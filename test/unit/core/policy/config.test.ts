@@ -158,11 +158,11 @@ describe('an unknown key', () => {
   test.each([
     [{ destination: [] }, 'unknown key "destination" is ignored; did you mean "destinations"?'],
     [{ listen: { htpp: 1 } }, 'unknown key "listen.htpp" is ignored; did you mean "http"?'],
-    [{ listen: { grpc: 1 } }, 'unknown key "listen.grpc" is ignored; the keys here are http'],
+    [{ listen: { grpc: 1 } }, 'unknown key "listen.grpc" is ignored; the keys here are http.'],
     [{ spool: { maxbytes: 1 } }, 'unknown key "spool.maxbytes" is ignored; did you mean "maxBytes"?'],
     [
       { resourceAttributes: {} },
-      'unknown key "resourceAttributes" is ignored; the keys here are listen, destinations, spool',
+      'unknown key "resourceAttributes" is ignored; the keys here are listen, destinations, spool.',
     ],
     [
       { destinations: [{ name: 'a', endpoint: 'https://a.example', singals: [] }] },
