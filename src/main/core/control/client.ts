@@ -37,10 +37,12 @@ export function controlClient(stateDir: string, clock: Clock = systemClock): Con
   const place = controlPath(stateDir, { platform: process.platform, tmpDir: tmpdir() });
   let link: Promise<Link | undefined> | undefined;
 
+  /** Calls that overlap share one connection, also while it is being made. */
   async function linkNow(): Promise<Link | undefined> {
-    const current = await link;
-    if (current?.open === true) return current;
-    link = openLink(place);
+    const shared = link;
+    const opened = await shared;
+    if (opened?.open === true) return opened;
+    if (link === shared) link = openLink(place);
     return link;
   }
 
