@@ -69,13 +69,17 @@ async function fuzz(
   mutate: Mutate,
   check: (signal: Signal, input: Buffer) => boolean,
 ): Promise<FuzzResult> {
-  const folder = new URL('../fixtures/claude-code/2.1.328/', import.meta.url);
-  const recordings = signals.map((signal) => readFileSync(new URL(`${signal}.${encoding}`, folder)));
+  const recordings = [
+    ...signals.map((signal) => ({ signal, body: recorded(signal, encoding) })),
+    richMetrics(encoding),
+  ];
   const random = randomFrom(seed);
   const result = { accepted: 0, refused: 0 };
   for (let iteration = 0; iteration < iterations; iteration++) {
-    const signal = random.pick(signals);
-    let input: Buffer = random.pick(recordings);
+    const recording = random.pick(recordings);
+    // Now and then a request comes to the wrong path.
+    const signal = random.below(20) === 0 ? random.pick(signals) : recording.signal;
+    let input: Buffer = recording.body;
     for (let count = 1 + random.below(3); count > 0; count--) input = mutate(input, random);
     const startedAt = performance.now();
     try {
@@ -91,15 +95,62 @@ async function fuzz(
   return result;
 }
 
+interface Recording {
+  readonly signal: Signal;
+  readonly body: Buffer;
+}
+
+function recorded(signal: Signal, encoding: 'pb' | 'json'): Buffer {
+  return readFileSync(new URL(`../fixtures/claude-code/2.1.328/${signal}.${encoding}`, import.meta.url));
+}
+
+/** The kinds of metrics that Claude Code does not export. */
+function richMetrics(encoding: 'pb' | 'json'): Recording {
+  const times = { startTimeUnixNano: '1795168043421000000', timeUnixNano: '1795168043542000000' };
+  const attributes = [
+    { key: 'm', value: { kvlistValue: { values: [{ key: 'b', value: { bytesValue: 'AAEC' } }] } } },
+    { key: 'l', value: { arrayValue: { values: [{ doubleValue: 0.5 }, { boolValue: false }, {}] } } },
+  ];
+  const exemplars = [{ timeUnixNano: '1', asInt: '-2', spanId: '1ba1ef77af4dc916', filteredAttributes: attributes }];
+  const buckets = { offset: -3, bucketCounts: ['0', '300', '18446744073709551615'] };
+  const metrics = [
+    { name: 'g', gauge: { dataPoints: [{ ...times, asInt: '-1', flags: 1, exemplars }] } },
+    {
+      name: 'h',
+      histogram: {
+        dataPoints: [{ ...times, count: '3', sum: 0, bucketCounts: ['1', '2'], explicitBounds: [0.5], attributes }],
+      },
+    },
+    {
+      name: 'e',
+      exponentialHistogram: {
+        dataPoints: [{ ...times, count: '3', scale: -1, positive: buckets, negative: buckets, min: 0 }],
+      },
+    },
+    { name: 's', summary: { dataPoints: [{ ...times, count: '2', quantileValues: [{ quantile: 0.5, value: 1 }] }] } },
+  ];
+  const json = Buffer.from(JSON.stringify({ resourceMetrics: [{ scopeMetrics: [{ metrics }] }] }));
+  if (encoding === 'json') return { signal: 'metrics', body: json };
+  const transcoding = transcodeJson('metrics', json);
+  if (!transcoding.ok) throw new Error(transcoding.problem);
+  return { signal: 'metrics', body: Buffer.from(transcoding.body) };
+}
+
 function mutateBinary(input: Buffer, random: Random): Buffer {
   const at = random.below(input.length + 1);
-  switch (random.below(8)) {
+  switch (random.below(10)) {
     case 0:
-      return flipBit(input, random);
     case 1:
-      return input.subarray(0, at);
+      return flipBit(input, random);
     case 2:
-      return splice(input, at, random.below(8), random.bytes(random.below(8)));
+      return random.below(2) === 0
+        ? input.subarray(0, at)
+        : splice(input, at, random.below(8), random.bytes(random.below(8)));
+    case 8: {
+      // The same length, so that what is around stays well formed.
+      const inserted = random.bytes(random.below(8));
+      return splice(input, at, inserted.length, inserted);
+    }
     case 3:
       // A byte that may be a length or a tag becomes another one that might matter.
       return splice(input, at, 1, Buffer.of(random.pick([0, 1, 3, 4, 0x0b, 0x0c, 0x7f, 0x80, 0xff])));

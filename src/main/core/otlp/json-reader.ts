@@ -247,13 +247,17 @@ export class JsonReader {
 /** Where a byte is for a person: lines and columns count from 1, columns in characters. */
 export function place(bytes: Uint8Array, offset: number): string {
   const end = Math.min(offset, bytes.length);
-  const lineStart = end === 0 ? 0 : bytes.lastIndexOf(0x0a, end - 1) + 1;
   let line = 1;
-  for (let at = bytes.indexOf(0x0a); at !== -1 && at < lineStart; at = bytes.indexOf(0x0a, at + 1)) line++;
   let column = 1;
-  for (let at = lineStart; at < end; at++) {
-    const continuesCharacter = ((bytes[at] ?? 0) & 0xc0) === 0x80;
-    if (!continuesCharacter) column++;
+  for (let at = 0; at < end; at++) {
+    const byte = bytes[at] ?? 0;
+    const continuesCharacter = (byte & 0xc0) === 0x80;
+    if (byte === 0x0a) {
+      line++;
+      column = 1;
+    } else if (!continuesCharacter) {
+      column++;
+    }
   }
   return `line ${line}, column ${column}`;
 }

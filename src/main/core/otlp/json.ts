@@ -2,20 +2,10 @@ import { isUtf8 } from 'node:buffer';
 import { assertNever } from '../../../shared/assert-never.ts';
 import type { Signal } from '../../../shared/signal.ts';
 import { exactInteger, type IntegerType, integerTypes, jsonNumber } from './json-number.ts';
+import { type Plan, type PlannedField, planOf } from './json-plan.ts';
 import { JsonProblem, JsonReader, place } from './json-reader.ts';
 import { ProtobufWriter } from './protobuf-writer.ts';
-import {
-  type Field,
-  isMessageType,
-  type MessageType,
-  maxDepth,
-  messages,
-  messageTypes,
-  pointTypes,
-  requestType,
-  type ScalarType,
-  wireTypeOf,
-} from './schema.ts';
+import { type MessageType, maxDepth, requestType, type ScalarType, wireTypeOf } from './schema.ts';
 
 export type Transcoding =
   /** The same request in protobuf, and how many points it has. */
@@ -41,19 +31,6 @@ export function transcodeJson(signal: Signal, body: Uint8Array): Transcoding {
   }
 }
 
-/** A field as it is looked up by its name's bytes. */
-interface NamedField extends Field {
-  readonly name: string;
-  readonly nameBytes: Uint8Array;
-}
-
-const fieldsOf = new Map<MessageType, readonly NamedField[]>(
-  messageTypes.map((type) => [
-    type,
-    Object.entries(messages[type]).map(([name, field]) => ({ ...field, name, nameBytes: Buffer.from(name) })),
-  ]),
-);
-
 class Transcoder {
   readonly #reader: JsonReader;
   readonly #writer: ProtobufWriter;
@@ -68,20 +45,20 @@ class Transcoder {
   }
 
   run(type: MessageType): { body: Uint8Array; points: number } {
-    this.#message(type, 1);
+    this.#message(planOf(type), 1);
     this.#reader.end();
     return { body: this.#writer.finish(), points: this.#points };
   }
 
-  #message(type: MessageType, depth: number): void {
+  #message(plan: Plan, depth: number): void {
     if (depth > maxDepth) throw this.#problem(`nested deeper than ${maxDepth} levels`);
-    if (pointTypes.has(type)) this.#points++;
+    if (plan.isPoint) this.#points++;
     this.#require('an object');
     if (!this.#reader.enter('{')) return;
     let seen = 0;
     do {
       this.#reader.key();
-      const field = this.#fieldOfKey(type);
+      const field = this.#fieldOfKey(plan);
       if (!field) {
         this.#reader.skip(maxDepth - depth);
         continue;
@@ -91,15 +68,13 @@ class Transcoder {
       seen |= 1 << field.number;
       if (this.#reader.kind() === 'null') this.#reader.null();
       else if (field.rule === 'repeated') this.#list(field, depth);
-      else if (isMessageType(field.type)) this.#nested(field, field.type, depth);
-      else this.#scalar(field, field.type, true);
+      else this.#value(field, depth, true);
       this.#path.pop();
     } while (this.#reader.next('}'));
   }
 
-  #fieldOfKey(type: MessageType): NamedField | undefined {
+  #fieldOfKey({ fields }: Plan): PlannedField | undefined {
     const { bytes, tokenStart, tokenEnd, tokenEscaped } = this.#reader;
-    const fields = fieldsOf.get(type) ?? [];
     if (tokenEscaped) {
       const name = this.#reader.stringText();
       return fields.find((field) => field.name === name);
@@ -116,33 +91,34 @@ class Transcoder {
     return undefined;
   }
 
-  #list(field: NamedField, depth: number): void {
+  #list(field: PlannedField, depth: number): void {
     this.#require('an array');
     if (!this.#reader.enter('[')) return;
-    const { type } = field;
-    const wireType = wireTypeOf(type);
-    const packed = wireType !== 2;
+    const packed = wireTypeOf(field.type) !== 2;
     if (packed) this.#writer.tag(field.number, 2);
     const mark = packed ? this.#writer.open() : 0;
     let index = 0;
     do {
       this.#path.push(index++);
-      if (isMessageType(type)) this.#nested(field, type, depth);
-      else this.#scalar(field, type, !packed);
+      this.#value(field, depth, !packed);
       this.#path.pop();
     } while (this.#reader.next(']'));
     if (packed) this.#writer.close(mark);
   }
 
-  #nested(field: NamedField, type: MessageType, depth: number): void {
-    this.#writer.tag(field.number, 2);
-    const mark = this.#writer.open();
-    this.#message(type, depth + 1);
-    this.#writer.close(mark);
+  #value(field: PlannedField, depth: number, tagged: boolean): void {
+    if (field.message) {
+      this.#writer.tag(field.number, 2);
+      const mark = this.#writer.open();
+      this.#message(field.message, depth + 1);
+      this.#writer.close(mark);
+    } else if (field.scalar) {
+      this.#scalar(field, field.scalar, tagged);
+    }
   }
 
   /** `tagged`: with the field's tag in front, and left out where proto3 leaves out a default. */
-  #scalar(field: NamedField, type: ScalarType, tagged: boolean): void {
+  #scalar(field: PlannedField, type: ScalarType, tagged: boolean): void {
     const mayOmit = tagged && field.rule === 'implicit';
     switch (type) {
       case 'string':
@@ -182,7 +158,7 @@ class Transcoder {
     }
   }
 
-  #string(field: NamedField, mayOmit: boolean): void {
+  #string(field: PlannedField, mayOmit: boolean): void {
     this.#require('a string');
     const reader = this.#reader;
     reader.string();
@@ -196,7 +172,7 @@ class Transcoder {
     this.#writer.bytes(reader.bytes, reader.tokenStart, reader.tokenEnd);
   }
 
-  #bytes(field: NamedField, value: Uint8Array, mayOmit: boolean): void {
+  #bytes(field: PlannedField, value: Uint8Array, mayOmit: boolean): void {
     if (mayOmit && value.length === 0) return;
     this.#writer.tag(field.number, 2);
     this.#writer.varint(value.length);

@@ -50,7 +50,7 @@ function encodingOf(contentType: string | undefined, body: Uint8Array): Encoding
 }
 
 /**
- * Most answers are an empty response or one with an empty partial_success. Seeing that first keeps the parser, and the 25 MB
+ * Most answers are an empty response or one with an empty partial_success. Seeing that first keeps the parser, and the 20 MB
  * that loading it costs, out of a relay whose destinations are content.
  */
 function saysSomething(encoding: Encoding, body: Uint8Array): boolean {

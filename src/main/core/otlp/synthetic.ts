@@ -7,7 +7,7 @@ import { transcodeJson } from './json.ts';
  * A small real OTLP request of the relay's own, to see whether a destination takes one: one point of `span_relay.test`.
  *
  * Made from OTLP/JSON for all three signals alike. otlp-transformer would want SDK objects (resources, readable spans,
- * log records) whose packages are not ours, and 25 MB to load, for what is one literal here.
+ * log records) whose packages are not ours, and 20 MB to load, for what is one literal here.
  *
  * @param now wall time in milliseconds.
  * @param attributes as OTEL_RESOURCE_ATTRIBUTES: put on the resource and, as Claude Code does, on the point too.
