@@ -21,7 +21,7 @@ export interface Connection {
 }
 
 /** Why a body will never be complete. */
-export type Interruption = 'timeout' | 'malformed' | 'gone';
+export type Interruption = 'timeout' | 'malformed';
 
 /** All client connections of the receiver, over all of its addresses. */
 export class Connections {
@@ -59,7 +59,6 @@ export class Connections {
       this.#all.delete(socket);
       this.#idle.delete(connection);
       connection.deaf = true;
-      connection.reading?.interrupt('gone');
       if (this.#all.size === 0) this.#onEmpty();
     });
   }

@@ -52,6 +52,9 @@ export class Exchange {
   #pieces: Buffer[] = [];
   #bytes = 0;
   #reservedBytes = 0;
+  /** The body has been read to its end. */
+  #ended = false;
+  /** Accepted or refused. */
   #settled = false;
 
   constructor(
@@ -78,23 +81,21 @@ export class Exchange {
     }
     this.#request.on('data', (piece: Buffer) => this.#take(piece));
     this.#request.on('end', () => this.#complete());
+    this.#request.on('close', () => this.#leave());
   }
 
-  /** The body will never be complete. True when the client is told by this. */
+  /** The rest of the body will not be read. False when that does not matter to this request. */
   interrupt(cause: Interruption): boolean {
-    this.#connection.reading = undefined;
-    if (this.#settled) return false;
-    switch (cause) {
-      case 'timeout':
-        this.#refuse(refusals.timeoutRefusal);
-        return true;
-      case 'malformed':
-        this.#refuse(refusals.incompleteRefusal);
-        return true;
-      case 'gone':
-        this.#refuse(refusals.abortedRefusal);
-        return false;
-    }
+    // Complete although its end has not been read yet: the trouble is with what came behind it.
+    if (this.#settled || this.#request.complete) return false;
+    this.#refuse(cause === 'timeout' ? refusals.timeoutRefusal : refusals.incompleteRefusal);
+    return true;
+  }
+
+  /** The request is over: after its end in the good case, before it when the client has gone. */
+  #leave(): void {
+    if (this.#connection.reading === this) this.#connection.reading = undefined;
+    if (!this.#ended) this.#refuse(refusals.abortedRefusal);
   }
 
   #take(piece: Buffer): void {
@@ -110,6 +111,7 @@ export class Exchange {
   }
 
   #complete(): void {
+    this.#ended = true;
     if (this.#connection.reading === this) this.#connection.reading = undefined;
     if (this.#settled) return;
     const [first] = this.#pieces;

@@ -79,11 +79,14 @@ export class Listeners {
   async #inherit(): Promise<boolean> {
     for (const fd of this.#options.inheritedFds) {
       const bound = await bind(this.#options.createServer(), { fd });
-      if (bound.ok) {
-        this.#servers.set(`fd ${fd}`, bound.server);
-        if (bound.port !== 0) this.#port = bound.port;
-      } else {
+      if (!bound.ok) {
         this.#options.log.error('receiver: cannot listen on an inherited socket', { fd, code: bound.code });
+      } else if (!isLoopback(bound.server.address())) {
+        this.#options.log.error('receiver: an inherited socket is not on loopback and is not used', { fd });
+        await stopListening(bound.server);
+      } else {
+        this.#servers.set(`fd ${fd}`, bound.server);
+        this.#port = bound.port;
       }
     }
     if (this.#servers.size === 0) return false;
@@ -161,6 +164,11 @@ export class Listeners {
     this.#options.log[level](`receiver: ${facts.state}`, { port: facts.port, holder: facts.holder });
     this.#options.onStateChange(facts);
   }
+}
+
+/** Whoever opened the socket: other machines have no business here. */
+function isLoopback(address: ReturnType<Server['address']>): boolean {
+  return typeof address === 'object' && address !== null && /^(?:127\.|::1$)/.test(address.address);
 }
 
 /** The machine has no such address, for instance no IPv6. */
