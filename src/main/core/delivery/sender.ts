@@ -2,7 +2,7 @@ import type { DeliveryError, DestinationState } from '../../../shared/health.ts'
 import type { Signal } from '../../../shared/signal.ts';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
-import { type Batch, type Spool, SpoolError } from '../spool/spool.ts';
+import { type Batch, type Settlement, type Spool, SpoolError } from '../spool/spool.ts';
 import { Alarm } from './alarm.ts';
 import { nextDelayMs, nextProbeMs } from './backoff.ts';
 import type { BlockedVerdict, RetryVerdict, Verdict } from './classify.ts';
@@ -12,6 +12,7 @@ import { type Destination, signalUrl } from './destination.ts';
 import type { SignalFacts } from './facts.ts';
 import { Pace } from './pace.ts';
 import { readAnswer } from './read-answer.ts';
+import { type SenderHistory, Standing } from './standing.ts';
 import type { Transport } from './transport.ts';
 
 export interface SenderParts {
@@ -26,9 +27,6 @@ export interface SenderParts {
   readonly onChange: () => void;
 }
 
-/** What outlives a change of the destination's config. */
-export type SenderHistory = Pick<SignalFacts, 'lastSuccessAt' | 'lastPartialSuccess'>;
-
 /** Brings the data of one signal to one destination, oldest first, one request in flight. */
 export class Sender {
   readonly #parts: SenderParts;
@@ -36,17 +34,9 @@ export class Sender {
   readonly #signal: Signal;
   readonly #alarm: Alarm;
   readonly #pace = new Pace();
+  readonly #standing: Standing;
   readonly #abort = new AbortController();
   #loop: Promise<void> = Promise.resolve();
-
-  #state: DestinationState = 'ok';
-  #lastSuccessAt: number | null;
-  #lastPartialSuccess: SignalFacts['lastPartialSuccess'];
-  #lastAttemptAt: number | null = null;
-  #lastError: DeliveryError | null = null;
-  #retryingSinceAt: number | null = null;
-  /** On the monotonic clock. */
-  #nextAttemptMs: number | undefined;
 
   #failures = 0;
   #spoolFailures = 0;
@@ -62,8 +52,7 @@ export class Sender {
     this.#destination = destination;
     this.#signal = signal;
     this.#alarm = new Alarm(parts.clock);
-    this.#lastSuccessAt = history?.lastSuccessAt ?? null;
-    this.#lastPartialSuccess = history?.lastPartialSuccess ?? null;
+    this.#standing = new Standing(parts.clock, signal, history);
   }
 
   /** Starts when `after` has resolved: two senders must never hold the same requests. */
@@ -95,18 +84,7 @@ export class Sender {
   }
 
   facts(): SignalFacts {
-    const { clock } = this.#parts;
-    const due = this.#nextAttemptMs;
-    return {
-      signal: this.#signal,
-      state: this.#state,
-      lastSuccessAt: this.#lastSuccessAt,
-      lastAttemptAt: this.#lastAttemptAt,
-      lastError: this.#lastError,
-      nextAttemptAt: due === undefined ? null : clock.now() + Math.max(0, due - clock.monotonicMs()),
-      retryingSinceAt: this.#retryingSinceAt,
-      lastPartialSuccess: this.#lastPartialSuccess,
-    };
+    return this.#standing.facts();
   }
 
   async #run(): Promise<void> {
@@ -132,7 +110,7 @@ export class Sender {
       this.#become('unconfigured', null);
       return this.#alarm.wait('wake');
     }
-    if (this.#state === 'unconfigured') this.#become('ok', null);
+    if (this.#standing.state === 'unconfigured') this.#become('ok', null);
 
     this.#alarm.expectWork();
     const limits = this.#pace.limits(clock.monotonicMs());
@@ -146,7 +124,7 @@ export class Sender {
     const trouble = await this.#deliver(batch, credential);
     if (trouble === undefined) this.#holding = false;
     else await this.#giveBack();
-    // Not before: as long as outcomes cannot be booked, every attempt sends the same again.
+    // Not before: whatever fails from pick to here is one row of failures.
     this.#spoolFailures = 0;
     if (this.#abort.signal.aborted) return;
     if (trouble !== undefined) return this.#endure(trouble, credential);
@@ -156,7 +134,7 @@ export class Sender {
   }
 
   async #deliver(batch: Batch, credential: ResolvedCredential): Promise<RetryVerdict | BlockedVerdict | undefined> {
-    const { spool, clock, credentials } = this.#parts;
+    const { clock, credentials } = this.#parts;
     const { name } = this.#destination;
     return deliverBatch(batch, {
       send: async (body) => {
@@ -166,13 +144,16 @@ export class Sender {
         this.#possiblySent = verdict.kind === 'delivered' || (verdict.kind === 'retry' && verdict.possiblySent);
         if (verdict.kind === 'retry' || verdict.kind === 'blocked') return verdict;
         this.#lastWasStale = false;
-        credentials.worked(name, credential.fingerprint);
-        if (verdict.kind === 'delivered') this.#delivered(verdict.rejectedPoints, verdict.message);
+        if (verdict.kind === 'delivered') {
+          credentials.worked(name, credential.fingerprint);
+          this.#standing.delivered(verdict.rejectedPoints, verdict.message);
+          if (verdict.rejectedPoints > 0) this.#log('warn', 'points rejected', { points: verdict.rejectedPoints });
+        }
         this.#become('ok', null);
         return verdict;
       },
       settle: async (settlement) => {
-        await spool.settle(name, this.#signal, settlement);
+        await this.#book(settlement);
         this.#possiblySent = false;
         if (settlement.outcome === 'quarantined') {
           this.#log('warn', 'request quarantined', { status: settlement.status });
@@ -180,6 +161,19 @@ export class Sender {
       },
       tooLarge: (bytes) => this.#pace.tooLarge(bytes, clock.monotonicMs()),
     });
+  }
+
+  /** Patient with a spool in trouble: to give up on booking a delivery is to deliver it twice. */
+  async #book(settlement: Settlement): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#parts.spool.settle(this.#destination.name, this.#signal, settlement);
+      } catch (error) {
+        const passing = error instanceof SpoolError && error.kind !== 'closed';
+        if (!passing || this.#abort.signal.aborted) throw error;
+        await this.#waitForSpool(error);
+      }
+    }
   }
 
   async #giveBack(): Promise<void> {
@@ -191,8 +185,7 @@ export class Sender {
 
   async #send(body: Uint8Array, credential: ResolvedCredential): Promise<Verdict> {
     const { transport, clock } = this.#parts;
-    this.#nextAttemptMs = undefined;
-    this.#lastAttemptAt = clock.now();
+    this.#standing.attempted();
     const url = signalUrl(this.#destination, this.#signal);
     const result = await transport.send({
       url,
@@ -207,14 +200,6 @@ export class Sender {
       now: clock.now(),
       secrets: Object.values(credential.headers),
     });
-  }
-
-  #delivered(rejectedPoints: number, message: string): void {
-    const at = this.#parts.clock.now();
-    this.#lastSuccessAt = at;
-    if (rejectedPoints <= 0) return;
-    this.#lastPartialSuccess = { at, points: rejectedPoints, message };
-    this.#log('warn', 'points rejected by destination', { points: rejectedPoints });
   }
 
   #endure(trouble: RetryVerdict | BlockedVerdict, credential: ResolvedCredential): Promise<void> {
@@ -244,24 +229,16 @@ export class Sender {
   }
 
   async #waitInTrouble(state: DestinationState, error: DeliveryError, delayMs: number): Promise<void> {
-    const { clock } = this.#parts;
     this.#pace.failed();
-    this.#nextAttemptMs = clock.monotonicMs() + delayMs;
-    this.#become(state, error);
+    this.#become(state, error, delayMs);
     await this.#alarm.wait('wake', delayMs);
-    this.#nextAttemptMs = undefined;
+    this.#standing.waited();
   }
 
-  #become(state: DestinationState, error: DeliveryError | null): void {
-    const before = this.#state;
-    this.#state = state;
-    this.#lastError = error;
-    if (state === 'ok' || state === 'unconfigured') {
-      this.#failures = 0;
-      this.#retryingSinceAt = null;
-    } else {
-      this.#retryingSinceAt ??= this.#parts.clock.now();
-    }
+  #become(state: DestinationState, error: DeliveryError | null, nextAttemptInMs?: number): void {
+    const before = this.#standing.state;
+    this.#standing.become(state, error, nextAttemptInMs);
+    if (state === 'ok' || state === 'unconfigured') this.#failures = 0;
     if (before !== state) {
       // The message may quote the destination, which may quote the payload: only our own words go into the log.
       this.#log(state === 'ok' ? 'info' : 'warn', `delivery ${state}`, { kind: error?.kind, status: error?.status });
@@ -276,6 +253,10 @@ export class Sender {
       this.#abort.abort();
       return;
     }
+    await this.#waitForSpool(error);
+  }
+
+  async #waitForSpool(error: unknown): Promise<void> {
     this.#spoolFailures++;
     if (this.#spoolFailures === 1) this.#log('error', 'delivery interrupted', { error: String(error) });
     await this.#alarm.wait('wake', nextDelayMs(this.#spoolFailures, this.#parts.random()));
