@@ -5,6 +5,9 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { silentLog } from '../../src/main/core/log.ts';
 import { type ConfigSource, openConfigSource } from '../../src/main/core/policy/config-source.ts';
 
+// The watch may be late on a machine that is busy.
+vi.setConfig({ testTimeout: 60_000 });
+
 let root: string;
 let file: string;
 let stateDir: string;

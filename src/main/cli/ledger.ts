@@ -1,4 +1,6 @@
 import { maxLedgerHours } from '../../shared/control.ts';
+import type { HourRow } from '../../shared/ledger.ts';
+import { countOf } from '../../shared/wording.ts';
 import { commonOptions, jsonOption, parseArguments, pathsFrom, takesNoArguments, wholeNumber } from './arguments.ts';
 import { exitCodes } from './cli-error.ts';
 import { type Command, commonHelp } from './commands.ts';
@@ -48,7 +50,7 @@ Works whether the relay runs or not. With --verify it exits with 2 when the book
       const text = [
         report.ledger.length === 0 ? 'Nothing is in the books yet.' : ledgerTable(report.ledger),
         ...dropLines(report.ledger).map((line) => `  ${line}`),
-        ...(hours === undefined ? [] : ['', hoursTable(report.hours)]),
+        ...(hours === undefined ? [] : ['', hoursText(report.hours, hours)]),
         '',
         balances
           ? `The books balance${verified === undefined ? '' : ': the stored requests were recounted'}.`
@@ -59,3 +61,7 @@ Works whether the relay runs or not. With --verify it exits with 2 when the book
     return values.verify && !balances ? doesNotBalance : exitCodes.ok;
   },
 };
+
+function hoursText(rows: readonly HourRow[], hours: number): string {
+  return rows.length === 0 ? `Nothing happened in the last ${countOf(hours, 'hour')}.` : hoursTable(rows);
+}

@@ -41,7 +41,8 @@ function flow({ claude, listen, destinations }: HealthSnapshot, now: number): st
   const received =
     claude.lastReceivedAt === null ? 'nothing received yet' : `last received ${ago(claude.lastReceivedAt, now)}`;
   const versions = claude.versions.length === 0 ? '' : ` (${claude.versions.join(', ')})`;
-  const names = destinations.map(({ name }) => name).join(', ') || 'no destination';
+  const reachable = destinations.filter(({ endpoint }) => endpoint !== null);
+  const names = reachable.map(({ name }) => name).join(', ') || 'no destination yet';
   return [
     `  Claude Code${versions} → Relay → ${names}`,
     `  ${received}; the relay ${listenWords[listen.http.state]} on 127.0.0.1:${listen.http.port}`,
@@ -72,7 +73,7 @@ function pendingWords({ pending }: DestinationHealth, now: number): string {
 
 function findingText({ severity, title, detail, fix, id }: Finding, paint: Paint): string {
   const { mark, style } = findingMarks[severity];
-  return `${paint(style, mark)} ${paint('bold', title)} ${paint('dim', id)}\n  ${detail}\n  → ${fix}`;
+  return `${paint(style, mark)} ${paint('bold', title)} ${paint('dim', `[${id}]`)}\n  ${detail}\n  → ${fix}`;
 }
 
 function ago(at: string, now: number): string {
