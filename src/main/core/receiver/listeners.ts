@@ -26,6 +26,8 @@ const retryMs = 1_000;
 /** Finding out who holds a port costs more than trying it. */
 const attemptsPerHolderSearch = 30;
 const maxPortChoices = 20;
+const maxTurnsToClose = 50;
+const shortTurnMs = 0.5;
 
 /** The addresses that the receiver listens on: opens what it can and keeps trying for the rest. */
 export class Listeners {
@@ -66,10 +68,22 @@ export class Listeners {
     this.#closed = true;
     this.#cancelRetry();
     await this.#attempting;
-    // After this turn of the event loop, so that connections which have arrived by now are accepted, not reset.
-    await new Promise((resolve) => setImmediate(resolve));
+    await this.#quietTurn();
     await Promise.all([...this.#servers.values()].map(stopListening));
     this.#report({ port: this.#port, state: 'closed' });
+  }
+
+  /**
+   * A listening socket that is closed resets the connections that wait in its queue, and Claude Code does not try those
+   * again. So this waits for a turn of the event loop that was short: then hardly any can have come since the last accept.
+   */
+  async #quietTurn(): Promise<void> {
+    const { clock } = this.#options;
+    for (let turn = 0; turn < maxTurnsToClose; turn++) {
+      const startedAt = clock.monotonicMs();
+      await new Promise((resolve) => setImmediate(resolve));
+      if (turn > 0 && clock.monotonicMs() - startedAt < shortTurnMs) return;
+    }
   }
 
   servers(): Iterable<Server> {

@@ -108,10 +108,14 @@ export function createReceiver(options: ReceiverOptions): Receiver {
   const budget = new ByteBudget(limits.maxBytesInFlight);
 
   async function stop(drainMs: number): Promise<void> {
-    draining = true;
     await listeners.close();
+    // Not before: a client that is told to connect anew would do so to the socket that is about to close.
+    draining = true;
     const empty = connections.empty();
-    const cancelIdle = clock.after(Math.min(idleGraceMs, drainMs), () => connections.closeIdle());
+    const cancelIdle = clock.after(Math.min(idleGraceMs, drainMs), () => {
+      // Once more past the point where sockets are read: on a busy machine a request may have been waiting there.
+      setImmediate(() => connections.closeIdle());
+    });
     const cancelDrain = clock.after(drainMs, () => connections.destroyAll());
     await empty;
     cancelIdle();
