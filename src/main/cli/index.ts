@@ -2,8 +2,9 @@
 import { processIo } from './io.ts';
 import { main } from './main.ts';
 
-// The reader of a pipe may go before we have said everything (`| head`).
-process.stdout.on('error', () => process.exit());
+// Whoever reads a pipe may go before we have said everything (`| head`, a supervisor that restarts): that ends nothing.
+process.stdout.on('error', () => undefined);
+process.stderr.on('error', () => undefined);
 
 const exitCode = await main(process.argv.slice(2), processIo);
 // Everything is said before the end, and nothing that was left open delays it.

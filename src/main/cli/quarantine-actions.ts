@@ -37,7 +37,7 @@ export const show: QuarantineAction = async (args, io) => {
     spool.call('quarantineShow', { id, unmasked: values.unmasked }),
   );
   if (values.json) io.out(`${JSON.stringify(shown)}\n`);
-  else io.out(`${description(shown.request, io)}\n\n${JSON.stringify(shown.decoded, null, 2)}\n`);
+  else io.out(`${description(shown.request, io)}\n\n${terminalJson(shown.decoded)}\n`);
   return exitCodes.ok;
 };
 
@@ -159,4 +159,12 @@ function description(request: QuarantinedRequest, io: Io): string {
     `  received ${relativeTime(receivedAt, now)}, set aside ${relativeTime(quarantinedAt, now)}`,
     `  ${destination} answered ${status}: ${message || 'without a reason'}`,
   ].join('\n');
+}
+
+/** JSON leaves the control characters from 7F to 9F as they are; to a terminal some of them are commands. */
+function terminalJson(value: unknown): string {
+  return JSON.stringify(value, null, 2).replace(
+    /[\u007F-\u009F]/g,
+    (character) => `\\u00${character.charCodeAt(0).toString(16)}`,
+  );
 }

@@ -1,6 +1,7 @@
 import type { Finding } from '../../shared/finding.ts';
 import type { DestinationHealth, HealthSnapshot, HealthState, ListenFacts } from '../../shared/health.ts';
 import { countOf, formatBytes, relativeTime } from '../../shared/wording.ts';
+import { printableLine } from '../core/otlp/printable.ts';
 import type { Style } from './io.ts';
 import { ledgerTable } from './render-ledger.ts';
 import { table } from './table.ts';
@@ -40,7 +41,9 @@ export function renderStatus(health: HealthSnapshot, paint: Paint, now: number):
 function flow({ claude, listen, destinations }: HealthSnapshot, now: number): string {
   const received =
     claude.lastReceivedAt === null ? 'nothing received yet' : `last received ${ago(claude.lastReceivedAt, now)}`;
-  const versions = claude.versions.length === 0 ? '' : ` (${claude.versions.join(', ')})`;
+  // Whatever runs on this machine can have sent them.
+  const known = claude.versions.map(printableLine).filter((version) => version !== undefined);
+  const versions = known.length === 0 ? '' : ` (${known.join(', ')})`;
   const reachable = destinations.filter(({ endpoint }) => endpoint !== null);
   const names = reachable.map(({ name }) => name).join(', ') || 'no destination yet';
   return [
