@@ -3,6 +3,7 @@ import { lineLog } from '../core/log.ts';
 import { commonOptions, jsonOption, parseArguments, pathsFrom, takesNoArguments } from './arguments.ts';
 import { CliError, exitCodes } from './cli-error.ts';
 import { type Command, commonHelp } from './commands.ts';
+import type { Io } from './io.ts';
 
 /** Nothing depends on a graceful stop, so it may not take long. */
 const stopWithinMs = 1_900;
@@ -14,6 +15,7 @@ Usage: span-relay run [OPTIONS]
 
 Prints one line when it is ready, \`span-relay ready http=127.0.0.1:14318 pid=… state=…\`; its log goes to standard error.
 Where it listens and where telemetry goes is in the config file, which is read again whenever it changes.
+Sockets that systemd opened for it (LISTEN_FDS) are used instead of the port in the config file.
 
   --replace        take over from the relay that runs on this state folder, without closing the port
   --json           the ready line as JSON
@@ -29,7 +31,8 @@ Exits with 0 when it was stopped or replaced, 75 when another relay runs on this
     const stopAsked = new Promise<void>((resolve) => io.onStopSignal(resolve));
     const { startAgent } = await import('../core/agent.ts');
     const log = lineLog(io.err, io.clock.now);
-    const start = await startAgent({ stateDir, configFile, replace: values.replace, log });
+    const inheritedFds = socketsOf(io.env, process.pid);
+    const start = await startAgent({ stateDir, configFile, replace: values.replace, inheritedFds, log });
     switch (start.kind) {
       case 'already-running':
         throw new CliError(
@@ -57,6 +60,15 @@ Exits with 0 when it was stopped or replaced, 75 when another relay runs on this
     return exitCodes.ok;
   },
 };
+
+/** systemd hands sockets over from this descriptor on, https://www.freedesktop.org/software/systemd/man/latest/sd_listen_fds.html. */
+const firstInheritedFd = 3;
+
+/** The sockets that a supervisor opened for this process; none where it gave none, or gave them to another process. */
+function socketsOf({ LISTEN_FDS: count = '', LISTEN_PID: pid }: Io['env'], ownPid: number): readonly number[] {
+  if (!/^\d{1,3}$/.test(count) || (pid !== undefined && pid !== String(ownPid))) return [];
+  return Array.from({ length: Number(count) }, (_, index) => firstInheritedFd + index);
+}
 
 interface ReadyFacts {
   readonly http: number;

@@ -21,6 +21,7 @@ import { type LoadedConfig, openConfigSource } from './policy/config-source.ts';
 import { presets } from './policy/presets.ts';
 import { ensurePrivateFolder } from './policy/private-file.ts';
 import { toDestinations } from './policy/to-destinations.ts';
+import { createMovableReceiver } from './receiver/movable-receiver.ts';
 import { type AcceptedInfo, createReceiver } from './receiver/receiver.ts';
 import { openSpool } from './spool/open-spool.ts';
 import type { Spool, SpoolLimits } from './spool/spool.ts';
@@ -88,22 +89,30 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
   const ready = Promise.withResolvers<void>();
   let isReady = false;
 
-  const receiver = createReceiver({
-    port: config.current.config.listen.http,
-    reusePort: process.platform === 'linux',
-    takeover: options.replace ?? false,
-    inheritedFds: options.inheritedFds ?? [],
-    clock,
-    log,
-    ready: () => isReady,
-    accept: async (request) => (await spoolOpened.promise).accept(request),
-    refuse: (signal, points) => void spoolOpened.promise.then((spool) => spool.refuse(signal, points)),
-    onRequest: (info) => {
-      recorder.received(info);
-      presentCredentials(info, destinationsOf(config.current), credentials.present);
-    },
-    onRefused: (info) => recorder.refused(info),
-    onStateChange: ({ port, state, holder }) => log.info('receiver', { port, state, holder }),
+  let credentialHeaders = credentialHeadersOf(config.current);
+  const inheritedFds = options.inheritedFds ?? [];
+  const firstPort = config.current.config.listen.http;
+  const receiver = createMovableReceiver({
+    port: firstPort,
+    drainMs,
+    create: (port, onStateChange) =>
+      createReceiver({
+        port,
+        reusePort: process.platform === 'linux',
+        takeover: (options.replace ?? false) && port === firstPort,
+        inheritedFds,
+        clock,
+        log,
+        ready: () => isReady,
+        accept: async (request) => (await spoolOpened.promise).accept(request),
+        refuse: (signal, points) => void spoolOpened.promise.then((spool) => spool.refuse(signal, points)),
+        onRequest: (info) => {
+          recorder.received(info);
+          presentCredentials(info, credentialHeaders, credentials.present);
+        },
+        onRefused: (info) => recorder.refused(info),
+        onStateChange,
+      }),
   });
   await receiver.start();
 
@@ -145,8 +154,16 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
     delivery.setDestinations(destinationsOf(loaded));
     await spool.setLimits(limitsOf(loaded));
   };
+  let port = firstPort;
+  const applyPort = async ({ config: { listen } }: LoadedConfig): Promise<void> => {
+    // A supervisor's sockets are its own affair.
+    if (listen.http === port || inheritedFds.length > 0) return;
+    port = listen.http;
+    await receiver.move(port);
+  };
   const apply = (loaded: LoadedConfig): void => {
-    applyConfig(loaded).catch((error: unknown) =>
+    credentialHeaders = credentialHeadersOf(loaded);
+    Promise.all([applyConfig(loaded), applyPort(loaded)]).catch((error: unknown) =>
       log.error('the config could not be applied', { error: String(error) }),
     );
   };
@@ -181,7 +198,7 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
           clock,
           timeoutMs,
           destinations: destinationsOf(config.current),
-          receiverUrl: `http://127.0.0.1:${receiver.port}`,
+          receiver: receiver.facts(),
           machineId: machine.id,
           transport,
         }),
@@ -215,8 +232,7 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
       stopping = true;
       cancelWakeWatch();
       cancelMaintenance();
-      await receiver.stop({ drainMs });
-      await Promise.all([delivery.stop(), config.close()]);
+      await Promise.all([receiver.stop({ drainMs }), delivery.stop(), config.close()]);
       await Promise.all([spool.close(), credentials.saved()]);
       if (control.kind === 'listening') await control.server.close();
       lock.release();
@@ -260,14 +276,18 @@ function limitsOf({ config }: LoadedConfig): SpoolLimits {
   return { maxBytes: config.spool.maxBytes, maxAgeMs: config.spool.maxAgeDays * dayMs };
 }
 
-/** Remembers the credentials that Claude Code was given, whichever destinations there are now. */
+/** The headers in which Claude Code may have been given a credential, whichever destinations there are now; in lower case. */
+function credentialHeadersOf(loaded: LoadedConfig): ReadonlySet<string> {
+  const configured = destinationsOf(loaded).flatMap(({ credential }) => (credential ? [credential.header] : []));
+  const known = Object.values(presets).map(({ credentialHeader }) => credentialHeader);
+  return new Set([...configured, ...known].map((name) => name.toLowerCase()));
+}
+
 function presentCredentials(
   { headers }: AcceptedInfo,
-  destinations: readonly Destination[],
+  names: ReadonlySet<string>,
   present: (header: string, value: string) => void,
 ): void {
-  const names = new Set(Object.values(presets).map(({ credentialHeader }) => credentialHeader.toLowerCase()));
-  for (const { credential } of destinations) if (credential) names.add(credential.header.toLowerCase());
   for (const name of names) {
     const value = headers[name];
     if (typeof value === 'string') present(name, value);

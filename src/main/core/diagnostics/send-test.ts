@@ -1,4 +1,5 @@
 import type { SendTestResult } from '../../../shared/control.ts';
+import type { ListenFacts } from '../../../shared/health.ts';
 import type { Signal } from '../../../shared/signal.ts';
 import type { Clock } from '../clock.ts';
 import type { Delivery } from '../delivery/delivery.ts';
@@ -12,8 +13,8 @@ export interface SendTestParts {
   readonly spool: Spool;
   readonly delivery: Delivery;
   readonly destinations: readonly Destination[];
-  /** The relay's own receiver, e.g. `http://127.0.0.1:14318`. */
-  readonly receiverUrl: string;
+  /** The relay's own receiver. */
+  readonly receiver: ListenFacts;
   readonly machineId: string;
   /** The way to that receiver. */
   readonly transport: Transport;
@@ -25,46 +26,60 @@ const pollMs = 25;
 
 /** Sends one real request per signal through the relay's own port and waits until every destination has answered for it. */
 export async function sendTest(parts: SendTestParts): Promise<readonly SendTestResult[]> {
-  const { destinations, clock } = parts;
+  const { destinations, clock, spool } = parts;
   const startedAt = clock.now();
   const startMs = clock.monotonicMs();
-  const wanted = new Set(destinations.flatMap((destination) => destination.signals));
+  // A destination may answer for the first signal before the last one is posted.
+  const before = new Map(expectedAnswers(destinations).map((one) => [keyOf(one), books(spool, one).rejected]));
   const refusals = new Map<Signal, string>();
-  for (const signal of wanted) {
+  for (const signal of new Set(destinations.flatMap((destination) => destination.signals))) {
     const refusal = await post(parts, signal);
     if (refusal !== undefined) refusals.set(signal, refusal);
   }
   parts.delivery.wake('manual');
-  const waits = destinations.flatMap((destination) =>
-    destination.signals.map((signal) => {
+  return Promise.all(
+    expectedAnswers(destinations).map((one): Promise<SendTestResult> | SendTestResult => {
+      const { destination, signal } = one;
       const refusal = refusals.get(signal);
-      const before = books(parts.spool, destination.name, signal);
-      return refusal === undefined
-        ? waitFor(parts, {
-            destination,
-            signal,
-            acceptedUpTo: before.accepted,
-            rejectedBefore: before.rejected,
-            startedAt,
-            startMs,
-          })
-        : Promise.resolve<SendTestResult>({
-            destination: destination.name,
-            signal,
-            outcome: 'blocked',
-            message: `the relay did not take the test: ${refusal}`,
-            tookMs: Math.round(clock.monotonicMs() - startMs),
-          });
+      const rejectedBefore = before.get(keyOf(one)) ?? 0;
+      if (refusal === undefined) {
+        const acceptedUpTo = books(spool, one).accepted;
+        return waitFor(parts, { destination, signal, acceptedUpTo, rejectedBefore, startedAt, startMs });
+      }
+      return {
+        destination,
+        signal,
+        outcome: 'blocked',
+        message: `the relay did not take the test: ${refusal}`,
+        tookMs: Math.round(clock.monotonicMs() - startMs),
+      };
     }),
   );
-  return Promise.all(waits);
+}
+
+interface Answerer {
+  /** Its name. */
+  readonly destination: string;
+  readonly signal: Signal;
+}
+
+function expectedAnswers(destinations: readonly Destination[]): readonly Answerer[] {
+  return destinations.flatMap(({ name, signals }) => signals.map((signal) => ({ destination: name, signal })));
+}
+
+function keyOf({ destination, signal }: Answerer): string {
+  return `${destination}\n${signal}`;
 }
 
 /** Undefined when the relay acknowledged it, else why not. */
 async function post(parts: SendTestParts, signal: Signal): Promise<string | undefined> {
-  const { clock, transport, receiverUrl, machineId } = parts;
+  const { clock, transport, receiver, machineId } = parts;
+  if (receiver.state !== 'listening') {
+    // Whoever answers there would take the test, and its answer would say nothing of the relay.
+    return `port ${receiver.port} is held by ${receiver.holder ?? 'another program'}`;
+  }
   const result = await transport.send({
-    url: `${receiverUrl}/v1/${signal}`,
+    url: `http://127.0.0.1:${receiver.port}/v1/${signal}`,
     headers: { 'content-type': 'application/x-protobuf' },
     body: testRequest(signal, clock.now(), { 'span_relay.machine_id': machineId }),
     timeoutMs: parts.timeoutMs,
@@ -73,9 +88,7 @@ async function post(parts: SendTestParts, signal: Signal): Promise<string | unde
   return result.status === 200 ? undefined : `status ${result.status}`;
 }
 
-interface Expectation {
-  readonly destination: Destination;
-  readonly signal: Signal;
+interface Expectation extends Answerer {
   /** The queue is first in, first out: the test is through when nothing up to this count is owed any more. */
   readonly acceptedUpTo: number;
   readonly rejectedBefore: number;
@@ -85,21 +98,21 @@ interface Expectation {
 
 async function waitFor(parts: SendTestParts, expected: Expectation): Promise<SendTestResult> {
   const { clock, delivery, spool, timeoutMs } = parts;
-  const { destination, signal, startMs } = expected;
+  const { destination, signal, startedAt, startMs } = expected;
   for (;;) {
     const facts = delivery
       .facts()
-      .find(({ name }) => name === destination.name)
+      .find(({ name }) => name === destination)
       ?.signals.find((one) => one.signal === signal);
-    const { accepted, pending, rejected } = books(spool, destination.name, signal);
-    const through = accepted - pending >= expected.acceptedUpTo;
+    const { accepted, pending, rejected } = books(spool, expected);
     const tookMs = Math.round(clock.monotonicMs() - startMs);
-    const base = { destination: destination.name, signal, tookMs };
-    if (through && rejected > expected.rejectedBefore) {
-      return { ...base, outcome: 'rejected', ...answerOf(facts, 'the destination rejected it') };
+    const base = { destination, signal, tookMs };
+    if (accepted - pending >= expected.acceptedUpTo) {
+      return rejected > expected.rejectedBefore
+        ? { ...base, outcome: 'rejected', ...(await rejection(spool, expected, facts)) }
+        : { ...base, outcome: 'delivered', message: 'the destination has it' };
     }
-    if (through) return { ...base, outcome: 'delivered', message: 'the destination has it' };
-    const verdict = verdictOf(facts, expected.startedAt);
+    const verdict = verdictOf(facts, startedAt);
     if (verdict) return { ...base, ...verdict };
     if (tookMs >= timeoutMs) {
       return {
@@ -112,28 +125,38 @@ async function waitFor(parts: SendTestParts, expected: Expectation): Promise<Sen
   }
 }
 
+/** The destination's words about what it would not have: of the whole request, or of some of its points. */
+async function rejection(
+  spool: Spool,
+  { destination, signal, startedAt }: Expectation,
+  facts: SignalFacts | undefined,
+): Promise<{ status?: number; message: string }> {
+  const quarantined = (await spool.quarantine.list(destination)).findLast(
+    (one) => one.signal === signal && one.quarantinedAt >= startedAt,
+  );
+  if (quarantined !== undefined) return { status: quarantined.status, message: quarantined.message };
+  return { message: facts?.lastPartialSuccess?.message || 'the destination rejected it' };
+}
+
 function verdictOf(
   facts: SignalFacts | undefined,
   startedAt: number,
 ): Pick<SendTestResult, 'outcome' | 'status' | 'message'> | undefined {
   if (facts === undefined) return { outcome: 'unconfigured', message: 'it is not configured any more' };
-  if (facts.state === 'unconfigured') {
+  const { state, lastAttemptAt, lastError, nextAttemptAt } = facts;
+  if (state === 'unconfigured') {
     return { outcome: 'unconfigured', message: 'it has no endpoint or no credential yet; the test waits on disk' };
   }
-  const answered = facts.lastAttemptAt !== null && facts.lastAttemptAt >= startedAt && facts.lastError !== null;
-  if (!answered || facts.state === 'ok') return undefined;
-  return { outcome: facts.state, ...answerOf(facts, 'it did not take the test') };
-}
-
-function answerOf(facts: SignalFacts | undefined, otherwise: string): { status?: number; message: string } {
-  const status = facts?.lastError?.status;
-  return { ...(status === undefined ? {} : { status }), message: facts?.lastError?.message ?? otherwise };
+  // While an attempt is under way, the last error is still the one before it.
+  const answered = lastAttemptAt !== null && lastAttemptAt >= startedAt && nextAttemptAt !== null;
+  if (!answered || state === 'ok' || lastError === null) return undefined;
+  const { status, message } = lastError;
+  return { outcome: state, ...(status === undefined ? {} : { status }), message };
 }
 
 function books(
   spool: Spool,
-  destination: string,
-  signal: Signal,
+  { destination, signal }: Answerer,
 ): { accepted: number; pending: number; rejected: number } {
   const row = spool.books().ledger.find((one) => one.destination === destination && one.signal === signal);
   return row ?? { accepted: 0, pending: 0, rejected: 0 };

@@ -4,8 +4,8 @@ import type { Receiver } from './receiver.ts';
 /** A receiver whose port can be changed while it runs. */
 export interface MovableReceiver extends Receiver {
   /**
-   * Listens on another port. The old port closes when the new one is open, and not before: until then both are tried,
-   * and `facts` tells of the new one.
+   * Listens on another port. The old port closes when the new one is open, and not before: until then the new one is
+   * tried, and `facts` tells of it.
    */
   move(port: number): Promise<void>;
 }
@@ -18,25 +18,24 @@ export interface MovableReceiverOptions {
 }
 
 export function createMovableReceiver({ port, create, drainMs }: MovableReceiverOptions): MovableReceiver {
-  /** The ports that were in use before, until the current one is open. */
-  let former: Receiver[] = [];
-  const leaving = new Set<Promise<void>>();
   let current = createAt(port);
+  /** Listens on the port from before, as long as the current one does not listen yet. */
+  let former: Receiver | undefined;
+  const leaving = new Set<Promise<void>>();
   let stopped = false;
 
   function createAt(wanted: number): Receiver {
     const receiver = create(wanted, ({ state }) => {
-      if (state === 'listening' && receiver === current) leaveFormer();
+      if (state !== 'listening' || receiver !== current || former === undefined) return;
+      leave(former);
+      former = undefined;
     });
     return receiver;
   }
 
-  function leaveFormer(): void {
-    for (const receiver of former) {
-      const left = receiver.stop({ drainMs }).finally(() => leaving.delete(left));
-      leaving.add(left);
-    }
-    former = [];
+  function leave(receiver: Receiver): void {
+    const left = receiver.stop({ drainMs }).finally(() => leaving.delete(left));
+    leaving.add(left);
   }
 
   return {
@@ -47,13 +46,19 @@ export function createMovableReceiver({ port, create, drainMs }: MovableReceiver
     start: () => current.start(),
     async move(wanted) {
       if (stopped) return;
-      former.push(current);
+      if (current.facts().state === 'listening') former = current;
+      else leave(current);
+      if (former?.port === wanted) {
+        current = former;
+        former = undefined;
+        return;
+      }
       current = createAt(wanted);
       await current.start();
     },
     async stop(options) {
       stopped = true;
-      await Promise.all([...[current, ...former].map((receiver) => receiver.stop(options)), ...leaving]);
+      await Promise.all([current.stop(options), former?.stop(options), ...leaving]);
     },
   };
 }
