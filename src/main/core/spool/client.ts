@@ -41,6 +41,9 @@ const refusalsWrittenAfterMs = 1000;
 const restartAfterMs = 200;
 const dayMs = 86_400_000;
 
+/** What the thread answers, or that there is none any more. */
+type Answered = Outcome<unknown> | { readonly ok: false; readonly kind: 'closed'; readonly message: string };
+
 interface Waiting {
   readonly request: IncomingRequest;
   readonly resolve: (id: number) => void;
@@ -51,23 +54,26 @@ interface Waiting {
 export class SpoolClient implements Spool {
   readonly #options: ClientOptions;
   readonly #listeners = new Set<(event: SpoolEvent) => void>();
-  readonly #tickets = new Map<number, (outcome: Outcome<unknown>) => void>();
+  readonly #tickets = new Map<number, (outcome: Answered) => void>();
   readonly #waiting: Waiting[] = [];
   readonly #books = createFrameReader();
   readonly #refused = new Map<Signal, number>();
   #service: ServiceOptions;
-  #port: Port;
+  /** Undefined between the end of a thread and the start of the next; what is posted meanwhile waits in the outbox. */
+  #port: Port | undefined;
+  readonly #outbox: { readonly message: ToService; readonly transfer: ArrayBuffer[] }[] = [];
   #ticket = 0;
   #committing = false;
   #flushing = false;
   #closing: Promise<void> | undefined;
+  #isClosed = false;
   #timers: NodeJS.Timeout[] = [];
   #refusalTimer: NodeJS.Timeout | undefined;
 
   constructor(options: ClientOptions) {
     this.#options = options;
     this.#service = options.service;
-    this.#port = this.#connect();
+    this.#connect();
     if (options.integrityCheckAfterMs > 0) this.#scheduleIntegrityCheck(options.integrityCheckAfterMs);
   }
 
@@ -155,6 +161,7 @@ export class SpoolClient implements Spool {
 
   async #close(): Promise<void> {
     for (const timer of this.#timers) clearTimeout(timer);
+    if (!this.#port) this.#connect();
     while (this.#waiting.length > 0 || this.#committing) {
       if (!this.#committing) this.#flush();
       await new Promise((resolve) => setImmediate(resolve));
@@ -163,14 +170,23 @@ export class SpoolClient implements Spool {
     await this.#ask({ kind: 'close', ticket: this.#nextTicket() }).catch((error: unknown) => {
       this.#options.log.warn('the spool did not close in order', { error: String(error) });
     });
-    this.#port.end();
+    this.#isClosed = true;
+    clearTimeout(this.#refusalTimer);
+    this.#failAll('closed', 'the spool is closed');
+    this.#port?.end();
   }
 
-  #connect(): Port {
+  #connect(): void {
     const port = this.#options.connect(this.#service);
+    this.#port = port;
     port.onMessage((message) => this.#receive(message));
     port.onEnd((message) => this.#ended(port, message));
-    return port;
+    for (const { message, transfer } of this.#outbox.splice(0)) port.post(message, transfer);
+  }
+
+  #post(message: ToService, transfer: ArrayBuffer[] = []): void {
+    if (this.#port) this.#port.post(message, transfer);
+    else this.#outbox.push({ message, transfer });
   }
 
   #receive(message: FromService): void {
@@ -192,24 +208,26 @@ export class SpoolClient implements Spool {
 
   /** A thread that died takes no data with it that was acknowledged: its commits are on disk. */
   #ended(port: Port, message: string): void {
-    if (port !== this.#port || this.#closing) {
-      this.#failAll('the spool is closed');
-      return;
-    }
+    if (port !== this.#port) return;
+    if (this.#isClosed) return;
+    this.#port = undefined;
     this.#options.log.error('the spool thread ended and is started again', { error: message });
     this.#tell({ kind: 'unavailable', message });
-    this.#failAll(message);
-    this.#timers.push(
-      setTimeout(() => {
-        if (!this.#closing && port === this.#port) this.#port = this.#connect();
-      }, restartAfterMs),
-    );
+    this.#failAll('unavailable', message);
+    if (this.#closing) this.#connect();
+    else {
+      this.#timers.push(
+        setTimeout(() => {
+          if (!this.#port && !this.#isClosed) this.#connect();
+        }, restartAfterMs),
+      );
+    }
   }
 
-  #failAll(message: string): void {
+  #failAll(kind: 'unavailable' | 'closed', message: string): void {
     const tickets = [...this.#tickets.values()];
     this.#tickets.clear();
-    for (const resolve of tickets) resolve({ ok: false, kind: 'unavailable', message });
+    for (const resolve of tickets) resolve({ ok: false, kind, message });
   }
 
   #flush(): void {
@@ -235,10 +253,10 @@ export class SpoolClient implements Spool {
     );
     const ticket = this.#nextTicket();
     this.#tickets.set(ticket, (outcome) => this.#committed(group, outcome));
-    this.#port.post({ kind: 'accept', ticket, packed }, [packed.bytes]);
+    this.#post({ kind: 'accept', ticket, packed }, [packed.bytes]);
   }
 
-  #committed(group: readonly Waiting[], outcome: Outcome<unknown>): void {
+  #committed(group: readonly Waiting[], outcome: Answered): void {
     this.#committing = false;
     if (this.#waiting.length > 0) this.#flush();
     if (!outcome.ok) {
@@ -254,16 +272,14 @@ export class SpoolClient implements Spool {
   #writeRefusals(): void {
     clearTimeout(this.#refusalTimer);
     this.#refusalTimer = undefined;
-    for (const [signal, points] of this.#refused) {
-      void this.#ask({
-        kind: 'change',
-        ticket: this.#nextTicket(),
-        change: { op: 'refuse', signal: signals.indexOf(signal), points },
-      }).catch((error: unknown) => {
-        this.#options.log.warn('refused points could not be booked', { points, error: String(error) });
+    const refused = [...this.#refused];
+    this.#refused.clear();
+    for (const [signal, points] of refused) {
+      this.#change({ op: 'refuse', signal: signals.indexOf(signal), points }).catch((error: unknown) => {
+        if (!this.#closing) this.refuse(signal, points);
+        else this.#options.log.warn('refused points could not be booked', { points, error: String(error) });
       });
     }
-    this.#refused.clear();
   }
 
   #change(change: Exclude<Change, { op: 'accept' }>): Promise<unknown> {
@@ -280,12 +296,13 @@ export class SpoolClient implements Spool {
   }
 
   #ask(message: ToService): Promise<unknown> {
+    if (this.#isClosed) return Promise.reject(new SpoolError('closed', 'the spool is closed'));
     return new Promise((resolve, reject) => {
       this.#tickets.set(message.ticket, (outcome) => {
         if (outcome.ok) resolve(outcome.value);
         else reject(new SpoolError(outcome.kind, outcome.message));
       });
-      this.#port.post(message);
+      this.#post(message);
     });
   }
 

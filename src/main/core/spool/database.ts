@@ -3,11 +3,14 @@ import { DatabaseSync } from 'node:sqlite';
 
 export const pageBytes = 4096;
 
+/** For how long another connection's lock is waited for. */
+export const busyTimeoutMs = 5000;
+
 /** Opens the spool's file so that a commit is on disk when it returns. */
 export function openDatabase(path: string): DatabaseSync {
   // SQLite gives its own log and index files the permissions of this one.
   closeSync(openSync(path, 'a', 0o600));
-  const db = new DatabaseSync(path, { timeout: 5000 });
+  const db = new DatabaseSync(path, { timeout: busyTimeoutMs });
   try {
     db.exec(`PRAGMA page_size = ${pageBytes}`);
     // Auto-vacuum must be chosen before the first table; it is what lets free pages go back to the disk in small steps.
@@ -36,27 +39,36 @@ export function closeQuietly(db: DatabaseSync): void {
   }
 }
 
+/** What is stored contradicts itself, though SQLite found nothing wrong with its pages. */
+export class DamagedSpoolError extends Error {
+  override readonly name = 'DamagedSpoolError';
+}
+
 export type DatabaseFault = 'full' | 'damaged' | 'other';
 
 /** SQLite result codes, https://www.sqlite.org/rescode.html: the low byte is the primary code. */
-const primary = { ioerr: 10, corrupt: 11, full: 13, cantopen: 14, notadb: 26 } as const;
-/** A read that got fewer bytes than the file should have: the file was truncated. */
-const shortRead = 522;
+const primary = { corrupt: 11, full: 13, notadb: 26 } as const;
+
+/** Extended codes of SQLITE_IOERR: no room for the index of the write-ahead log. */
+const fullIo: readonly number[] = [4874];
+/** A read that failed, that got fewer bytes than the file should have, or that found the file system damaged. */
+const damagedIo: readonly number[] = [266, 522, 8458];
+
+/** The database's file is there and cannot be used as one: a folder, or a file of somebody else's. */
+const unusableFile: readonly unknown[] = ['EISDIR', 'EACCES', 'EPERM', 'ELOOP'];
+const noRoom: readonly unknown[] = ['ENOSPC', 'EDQUOT'];
 
 export function classifyFault(error: unknown): DatabaseFault {
+  if (error instanceof DamagedSpoolError) return 'damaged';
+  const system = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (noRoom.includes(system)) return 'full';
+  if (unusableFile.includes(system)) return 'damaged';
   const code = sqliteCode(error);
-  if (code === undefined) return isMissingTable(error) ? 'damaged' : 'other';
-  switch (code & 0xff) {
-    case primary.full:
-      return 'full';
-    case primary.corrupt:
-    case primary.notadb:
-      return 'damaged';
-    case primary.ioerr:
-      return code === shortRead ? 'damaged' : 'other';
-    default:
-      return isMissingTable(error) ? 'damaged' : 'other';
+  if (code !== undefined) {
+    if ((code & 0xff) === primary.full || fullIo.includes(code)) return 'full';
+    if ((code & 0xff) === primary.corrupt || code === primary.notadb || damagedIo.includes(code)) return 'damaged';
   }
+  return isMissingTable(error) ? 'damaged' : 'other';
 }
 
 function sqliteCode(error: unknown): number | undefined {

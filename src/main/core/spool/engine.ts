@@ -1,9 +1,10 @@
 import type { HourRow } from '../../../shared/ledger.ts';
 import type { QuarantinedRequest } from '../../../shared/quarantine.ts';
 import type { Signal } from '../../../shared/signal.ts';
-import { classifyFault, closeQuietly, pragmaNumber } from './database.ts';
-import { enforceQuota, evictBytes, expire } from './eviction.ts';
+import { busyTimeoutMs, classifyFault, closeQuietly, pragmaNumber } from './database.ts';
+import { enforceQuota, expire } from './eviction.ts';
 import { ensureReserve, keepDamaged, releaseReserve, spoolFiles } from './files.ts';
+import { checkpoint, makeRoom } from './full-disk.ts';
 import { type OpenOptions, openStore, repairStore } from './open-store.ts';
 import {
   discardQuarantined,
@@ -42,7 +43,8 @@ export type Outcome<T = ChangeValue> =
 
 export type ChangeValue = readonly number[] | Batch | boolean | undefined;
 
-const roomBytes = 1024 * 1024;
+const attempts = 3;
+const rowsPerStep = 512;
 const vacuumPages = 1000;
 const freePagesKept = 256;
 
@@ -56,17 +58,21 @@ export class SpoolEngine {
   #destinations: readonly SpoolDestination[];
   #store: SpoolStore;
   #watermark: WatermarkFile;
+  /** The disk had no room, and the reserve is given up: room is made before every commit. */
+  #pressed = false;
+  /** Somebody was refused, and has been told why. */
   #diskFull = false;
-  #quarantined: SpoolBooks['quarantined'] = [];
+  #quarantined: { readonly asOf: number; readonly counts: SpoolBooks['quarantined'] } | undefined;
 
   constructor(options: OpenOptions & { readonly limits: SpoolLimits }) {
     this.#options = options;
     this.#limits = options.limits;
     this.#destinations = options.destinations;
-    this.#store = openStore(options);
+    this.#store = this.#open();
     this.#watermark = new WatermarkFile(spoolFiles(options.folder).watermark);
-    ensureReserve(spoolFiles(options.folder).reserve);
-    this.#quarantined = quarantinedCounts(this.#store);
+    if (!this.#pressed) this.#pressed = !ensureReserve(spoolFiles(options.folder).reserve);
+    this.#commitInterrupted();
+    this.#writeWatermark();
   }
 
   get store(): SpoolStore {
@@ -77,6 +83,7 @@ export class SpoolEngine {
   change(changes: readonly Change[]): readonly Outcome[] {
     const together = this.#attempt(changes);
     if (together) return together;
+    if (changes.length === 1) return [this.#refusal()];
     return changes.map((one) => this.#attempt([one])?.[0] ?? this.#refusal());
   }
 
@@ -86,24 +93,35 @@ export class SpoolEngine {
 
   /** One bounded step of house-keeping. Returns true while there is more to do. */
   maintainStep(): boolean {
-    return this.#guard(() => {
-      const { db } = this.#store;
-      const expired = this.#store.transaction(() => expire(this.#store, this.#limits, this.#options.now(), 500));
-      this.#store.transaction(() => {
-        this.#store.purgeHours();
-        enforceQuota(this.#store, this.#limits.maxBytes, Number.MAX_SAFE_INTEGER);
-      });
-      this.#quarantined = quarantinedCounts(this.#store);
-      this.#writeWatermark();
-      const free = pragmaNumber(db, 'freelist_count');
-      if (free > freePagesKept) db.exec(`PRAGMA incremental_vacuum(${Math.min(vacuumPages, free)})`);
-      const more = expired > 0 || free - vacuumPages > freePagesKept;
-      if (!more) {
-        db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
-        ensureReserve(spoolFiles(this.#options.folder).reserve);
-      }
-      return more;
+    try {
+      return this.#guard(() => this.#maintain());
+    } catch (error) {
+      if (classifyFault(error) !== 'full') throw error;
+      this.#feelPressure();
+      return false;
+    }
+  }
+
+  #maintain(): boolean {
+    const store = this.#store;
+    const more = store.transaction(() => {
+      store.purgeHours();
+      const expired = expire(store, this.#limits, this.#options.now(), rowsPerStep);
+      return enforceQuota(store, this.#limits.maxBytes, { rows: rowsPerStep }) || expired;
     });
+    this.#writeWatermark();
+    const unused = pragmaNumber(store.db, 'freelist_count') - freePagesKept;
+    if (unused > 0) store.db.exec(`PRAGMA incremental_vacuum(${Math.min(vacuumPages, unused)})`);
+    if (more || unused > vacuumPages) return true;
+    // Somebody may be reading the whole file (the integrity check): that is not waited for.
+    store.db.exec('PRAGMA busy_timeout = 0');
+    checkpoint(store, 'TRUNCATE');
+    store.db.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
+    if (ensureReserve(spoolFiles(this.#options.folder).reserve)) {
+      this.#pressed = false;
+      this.#reportDisk(false);
+    }
+    return false;
   }
 
   hours(hours: number): readonly HourRow[] {
@@ -127,46 +145,81 @@ export class SpoolEngine {
   }
 
   books(): SpoolBooks {
-    return { ...this.#store.books(), quarantined: this.#quarantined, usedBytes: this.#store.usedBytes() };
+    return this.#guard(() => {
+      const store = this.#store;
+      if (this.#quarantined?.asOf !== store.quarantineChanges) {
+        this.#quarantined = { asOf: store.quarantineChanges, counts: quarantinedCounts(store) };
+      }
+      return { ...store.books(), quarantined: this.#quarantined.counts, usedBytes: store.usedBytes() };
+    });
   }
 
   /** Rebuilds the spool from what can be read of it, because something found damage in it. */
   repair(reason: string): void {
-    const keptIn = keepDamaged(this.#options.folder, this.#options.now());
+    const { folder, now } = this.#options;
+    const keptIn = keepDamaged(folder, now());
     closeQuietly(this.#store.db);
     this.#watermark.close();
-    const options = { ...this.#options, destinations: this.#destinations };
-    repairStore(options, reason, keptIn);
-    this.#store = openStore(options);
-    this.#watermark = new WatermarkFile(spoolFiles(options.folder).watermark);
-    this.#quarantined = quarantinedCounts(this.#store);
+    repairStore({ ...this.#options, destinations: this.#destinations }, reason, keptIn);
+    this.#store = this.#open();
+    this.#watermark = new WatermarkFile(spoolFiles(folder).watermark);
+    this.#writeWatermark();
+    this.#quarantined = undefined;
   }
 
   close(): void {
-    this.#writeWatermark();
+    if (this.#store.db.isOpen) this.#writeWatermark();
     this.#watermark.close();
     closeQuietly(this.#store.db);
+  }
+
+  #open(): SpoolStore {
+    const options = { ...this.#options, destinations: this.#destinations };
+    try {
+      return openStore(options);
+    } catch (error) {
+      if (classifyFault(error) !== 'full') throw error;
+      this.#feelPressure();
+      return openStore(options);
+    }
+  }
+
+  /** On a full disk it waits for the next commit that succeeds. */
+  #commitInterrupted(): void {
+    if (!this.#store.hasInterrupted) return;
+    try {
+      this.#guard(() => this.#store.transaction(() => undefined));
+    } catch (error) {
+      if (classifyFault(error) !== 'full') throw error;
+      this.#feelPressure();
+    }
   }
 
   /** Undefined when there is no room on the disk, also after making some. */
   #attempt(changes: readonly Change[]): readonly Outcome[] | undefined {
-    for (let tries = 0; ; tries++) {
+    for (let tries = 0; tries < attempts; tries++) {
       try {
+        if (this.#pressed && !this.#guard(() => makeRoom(this.#store, bytesOf(changes)))) return undefined;
         const outcomes = this.#guard(() => this.#store.transaction(() => this.#apply(changes)));
         this.#afterCommit(changes);
         return outcomes;
       } catch (error) {
         if (classifyFault(error) !== 'full') throw error;
-        if (tries >= 2) return undefined;
-        this.#makeRoom();
+        this.#feelPressure();
       }
     }
+    return undefined;
+  }
+
+  #feelPressure(): void {
+    this.#pressed = true;
+    releaseReserve(spoolFiles(this.#options.folder).reserve);
   }
 
   #apply(changes: readonly Change[]): readonly Outcome[] {
     const firstNew = this.#store.nextId;
     const outcomes = changes.map((change): Outcome => ({ ok: true, value: this.#applyOne(change) }));
-    if (this.#store.nextId > firstNew) enforceQuota(this.#store, this.#limits.maxBytes, firstNew);
+    if (this.#store.nextId > firstNew) enforceQuota(this.#store, this.#limits.maxBytes, { keepFrom: firstNew });
     return outcomes;
   }
 
@@ -196,11 +249,8 @@ export class SpoolEngine {
     for (const change of changes) {
       if (change.op === 'destinations') this.#destinations = change.destinations;
     }
-    if (changes.some(({ op }) => op === 'settle' || op === 'retry' || op === 'discard')) {
-      this.#quarantined = quarantinedCounts(this.#store);
-    }
     this.#writeWatermark();
-    if (this.#diskFull) this.#reportDisk(false);
+    if (changes.some(({ op }) => op === 'accept')) this.#reportDisk(false);
   }
 
   /** Runs `work`; when it meets damage, repairs the spool and runs it again. */
@@ -214,35 +264,29 @@ export class SpoolEngine {
     }
   }
 
-  /** By the quota's rule: the oldest data goes, and the space of the log is used again. */
-  #makeRoom(): void {
-    releaseReserve(spoolFiles(this.#options.folder).reserve);
-    const { db } = this.#store;
-    try {
-      db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
-      this.#store.transaction(() => evictBytes(this.#store, roomBytes));
-      db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
-    } catch (error) {
-      if (classifyFault(error) !== 'full') throw error;
-    }
-  }
-
   #refusal(): Outcome {
-    if (!this.#diskFull) this.#reportDisk(true);
+    this.#reportDisk(true);
     return { ok: false, kind: 'disk-full', message: 'the disk is full and there is no older data to remove' };
   }
 
   #reportDisk(full: boolean): void {
+    if (this.#diskFull === full) return;
     this.#diskFull = full;
     this.#options.emit({ kind: full ? 'disk-full' : 'disk-ok' });
   }
 
+  /** It may stay behind, on a full disk for example: the books themselves are in the spool. */
   #writeWatermark(): void {
     try {
       this.#watermark.write(this.#store.watermark());
     } catch (error) {
-      // On a full disk the copy of the books stays behind; the books themselves are in the spool.
-      if (!(error instanceof Error && 'code' in error && error.code === 'ENOSPC')) throw error;
+      if (!(error instanceof Error && 'code' in error)) throw error;
     }
   }
+}
+
+function bytesOf(changes: readonly Change[]): number {
+  return changes
+    .flatMap((change) => (change.op === 'accept' ? change.requests : []))
+    .reduce((total, { body }) => total + body.length, 0);
 }

@@ -1,5 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
+import { classifyFault } from './database.ts';
 
 /** Reads the whole spool beside the one writer and says what is wrong with it: undefined when nothing is. */
 const path = String(workerData);
@@ -11,8 +12,7 @@ function findDamage(): string | undefined {
     const verdict = String(db.prepare('PRAGMA quick_check(1)').get()?.quick_check ?? 'ok');
     return verdict === 'ok' ? undefined : verdict;
   } catch (error) {
-    const corrupt = error instanceof Error && /malformed|not a database/.test(error.message);
-    return corrupt ? error.message : undefined;
+    return classifyFault(error) === 'damaged' ? String(error) : undefined;
   } finally {
     db?.close();
   }

@@ -1,7 +1,7 @@
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
-import { classifyFault, closeQuietly, openDatabase } from './database.ts';
-import { installRebuilt, keepDamaged, spoolFiles } from './files.ts';
+import { classifyFault, closeQuietly, DamagedSpoolError, openDatabase } from './database.ts';
+import { fileBytes, installRebuilt, keepDamaged, spoolFiles } from './files.ts';
 import { repair } from './repair.ts';
 import { migrate, NewerSchemaError } from './schema.ts';
 import type { RepairReport, SpoolDestination, SpoolEvent } from './spool.ts';
@@ -31,15 +31,11 @@ export function openStore(options: OpenOptions): SpoolStore {
   throw new Error(`the spool is still unreadable after a repair: ${second.reason}`);
 }
 
-/** Rebuilds the spool, which must be closed, from what can be read of it. */
-export function repairStore(options: OpenOptions, reason: string, keptIn?: string): RepairReport {
+/** Rebuilds the spool, which must be closed, from what can be read of it. `keptIn` is where `keepDamaged` put the copies. */
+export function repairStore(options: OpenOptions, reason: string, keptIn: string): RepairReport {
+  const { folder, now, destinations } = options;
   options.emit({ kind: 'repairing', reason });
-  const report = repair(options.folder, {
-    reason,
-    keptIn: keptIn ?? keepDamaged(options.folder, options.now()),
-    now: options.now(),
-    destinations: options.destinations,
-  });
+  const report = repair(folder, { reason, keptIn, now: now(), destinations });
   options.emit({ kind: 'repaired', report });
   return report;
 }
@@ -49,7 +45,7 @@ type Attempt = { readonly store: SpoolStore } | { readonly reason: string; reado
 function tryOpen({ folder, now, emit }: OpenOptions): Attempt {
   const { database, watermark } = spoolFiles(folder);
   const known = readWatermark(watermark);
-  const log = unreadableLog(database);
+  const log = logDamage(database);
   if (log) return { reason: log, keptIn: keepDamaged(folder, now()) };
   let db: DatabaseSync | undefined;
   try {
@@ -57,9 +53,8 @@ function tryOpen({ folder, now, emit }: OpenOptions): Attempt {
     migrate(db);
     const commits = Number(db.prepare('SELECT commits FROM state').get()?.commits ?? 0);
     if (known && known.commits > commits) {
-      const keptIn = keepDamaged(folder, now());
-      closeQuietly(db);
-      return { reason: `the last ${known.commits - commits} commits are missing from the spool`, keptIn };
+      const missing = known.commits - commits;
+      throw new DamagedSpoolError(`the last ${missing} commits are missing from the spool`);
     }
     return { store: new SpoolStore(db, { now, emit }) };
   } catch (error) {
@@ -72,18 +67,22 @@ function tryOpen({ folder, now, emit }: OpenOptions): Attempt {
 }
 
 /** https://www.sqlite.org/fileformat.html#the_write_ahead_log: SQLite takes a log with a damaged head for an empty one. */
-const logMagic = [0x377f0682, 0x377f0683];
+const logMagic: readonly number[] = [0x377f0682, 0x377f0683];
+const logHeadBytes = 32;
 
-function unreadableLog(database: string): string | undefined {
+function logDamage(database: string): string | undefined {
   const path = `${database}-wal`;
   if (!existsSync(path)) return undefined;
   try {
-    accessSync(path, constants.R_OK | constants.W_OK);
-  } catch {
-    renameSync(path, `${path}.unreadable`);
+    if (fileBytes(path) === 0) return undefined;
+    const head = Buffer.alloc(logHeadBytes);
+    const file = openSync(path, 'r+');
+    const length = readSync(file, head);
+    closeSync(file);
+    if (length === logHeadBytes && logMagic.includes(head.readUInt32BE(0))) return undefined;
+    return 'the write-ahead log of the spool is damaged';
+  } catch (error) {
+    if (classifyFault(error) !== 'damaged') throw error;
     return 'the write-ahead log of the spool cannot be read';
   }
-  const head = readFileSync(path).subarray(0, 32);
-  if (head.length === 0 || (head.length === 32 && logMagic.includes(head.readUInt32BE(0)))) return undefined;
-  return 'the write-ahead log of the spool is damaged';
 }

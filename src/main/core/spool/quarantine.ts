@@ -41,7 +41,7 @@ export function retryQuarantined(store: SpoolStore, id: number): boolean {
   const points = Number(row.points);
   store.requeue(queue, { receivedAt: Number(row.received_at), points, crc: Number(row.crc), body: row.body });
   store.touch(queue).rejected -= points;
-  store.db.prepare('DELETE FROM quarantine WHERE id = ?').run(id);
+  removeQuarantined(store, id);
   return true;
 }
 
@@ -53,8 +53,14 @@ export function discardQuarantined(store: SpoolStore, id: number): boolean {
   const numbers = store.touch(queue);
   numbers.rejected -= Number(row.points);
   numbers.discarded += Number(row.points);
-  store.db.prepare('DELETE FROM quarantine WHERE id = ?').run(id);
+  removeQuarantined(store, id);
   return true;
+}
+
+/** Inside the running transaction: the copy goes, the books stay as they are. */
+export function removeQuarantined(store: SpoolStore, id: number): void {
+  store.db.prepare('DELETE FROM quarantine WHERE id = ?').run(id);
+  store.quarantineChanged();
 }
 
 function toQuarantined(store: SpoolStore, row: Record<string, unknown>): QuarantinedRequest {

@@ -1,10 +1,20 @@
-import { rmSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, rmSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
 import { signals } from '../../../shared/signal.ts';
-import { closeQuietly, openDatabase } from './database.ts';
-import { companions, installRebuilt, spoolFiles } from './files.ts';
-import { emptyNumbers, flowNames, numberNames, openEnd, owes, type Queue } from './queue.ts';
+import { classifyFault, closeQuietly, openDatabase } from './database.ts';
+import { companions, forgetDamaged, freeDiskBytes, installRebuilt, releaseReserve, spoolFiles } from './files.ts';
+import { hourMs, writeHourSql } from './hour.ts';
+import {
+  emptyNumbers,
+  flowNames,
+  neededIntervals,
+  numberNames,
+  openEnd,
+  owes,
+  type Queue,
+  type QueueNumbers,
+} from './queue.ts';
 import { type DamagedDatabase, openDamaged, type Row } from './salvage.ts';
 import { migrate } from './schema.ts';
 import type { RepairReport, SpoolDestination } from './spool.ts';
@@ -20,49 +30,112 @@ interface KnownBooks {
   readonly estimated: boolean;
 }
 
+interface RepairDetails {
+  readonly reason: string;
+  /** Where `keepDamaged` put the copies. */
+  readonly keptIn: string;
+  readonly now: number;
+  readonly destinations: readonly SpoolDestination[];
+}
+
 /**
  * Builds a new spool from what can be read of the damaged one, books what was owed and is missing as `corruption`,
- * and puts the new one in its place. `keptIn` is where `keepDamaged` put the copies. Can be cut off and done again.
+ * and puts the new one in its place. Can be cut off and done again. On a disk without room the copies of the damaged
+ * files are given up first, and then the oldest data, booked as `quota`.
  */
-export function repair(
-  folder: string,
-  details: { reason: string; keptIn: string; now: number; destinations: readonly SpoolDestination[] },
-): RepairReport {
-  const files = spoolFiles(folder);
-  for (const companion of companions) rmSync(files.rebuilt + companion, { force: true });
-  const damaged = openDamaged(files.database);
-  const fresh = openDatabase(files.rebuilt);
+export function repair(folder: string, details: RepairDetails): RepairReport {
+  const withoutRoom = (error: unknown) => {
+    if (classifyFault(error) !== 'full') throw error;
+  };
   try {
+    return rebuild(folder, details, Number.MAX_SAFE_INTEGER);
+  } catch (error) {
+    withoutRoom(error);
+  }
+  releaseReserve(spoolFiles(folder).reserve);
+  forgetDamaged(folder);
+  try {
+    return rebuild(folder, details, Number.MAX_SAFE_INTEGER);
+  } catch (error) {
+    withoutRoom(error);
+  }
+  removeRebuilt(folder);
+  const room = Math.max(0, Math.floor(freeDiskBytes(folder) * 0.75) - emptyBytes);
+  return rebuild(folder, { ...details, keptIn: '' }, room);
+}
+
+/** What a spool without data takes on the disk, generously. */
+const emptyBytes = 256 * 1024;
+
+function removeRebuilt(folder: string): void {
+  for (const companion of companions) rmSync(spoolFiles(folder).rebuilt + companion, { force: true });
+}
+
+/** Salvages the newest `maxBytes` of payloads. */
+function rebuild(folder: string, details: RepairDetails, maxBytes: number): RepairReport {
+  const files = spoolFiles(folder);
+  removeRebuilt(folder);
+  const damaged = openDamaged(files.database);
+  let fresh: DatabaseSync | undefined;
+  try {
+    fresh = openDatabase(files.rebuilt);
     migrate(fresh);
+    // A file that is thrown away when it is not finished needs no log, and a log would need its size a second time.
+    fresh.exec('PRAGMA journal_mode = OFF');
+    fresh.exec('PRAGMA synchronous = OFF');
     fresh.exec('BEGIN IMMEDIATE');
-    const known =
-      fromWatermark(readWatermark(files.watermark)) ?? fromTables(damaged) ?? fromConfig(details.destinations);
-    const salvaged = copyRequests(damaged, fresh, known);
-    copyQuarantine(damaged, fresh);
-    const lostPoints = bookLosses(known, salvaged.found, salvaged.estimated);
+    const inFile = fromTables(damaged);
+    const known = bestBooks(fromWatermark(readWatermark(files.watermark)), inFile, () =>
+      fromConfig(details.destinations, damaged?.table('destination') ?? []),
+    );
+    const before = new Map((inFile ?? known).queues.map((queue) => [queueKey(queue), { ...queue.numbers }]));
+    const salvaged = copyRequests(damaged, fresh, known, maxBytes);
+    const lostPoints = bookLosses(known.queues, salvaged.found);
+    bookQuarantine(copyQuarantine(damaged, fresh, known, maxBytes), known.queues);
     writeBooks(fresh, known, salvaged.nextId);
     copyHistory(damaged, fresh);
+    bookHour(fresh, details.now, known.queues, before);
     const report: RepairReport = {
       at: details.now,
       reason: details.reason,
       keptIn: details.keptIn,
       salvagedRequests: salvaged.requests,
       lostPoints,
-      estimated: known.estimated,
+      estimated: known.estimated || salvaged.nextId > known.nextId,
     };
     insertReport(fresh, report);
     fresh.exec('COMMIT');
-    fresh.exec('PRAGMA wal_checkpoint(TRUNCATE)');
-    damaged?.close();
+    fresh.exec('PRAGMA journal_mode = WAL');
     fresh.close();
-    installRebuilt(folder);
+    damaged?.close();
+    syncFile(files.rebuilt);
+    installRebuilt(folder, details.keptIn || undefined);
     return report;
   } catch (error) {
     damaged?.close();
-    if (fresh.isOpen) closeQuietly(fresh);
+    if (fresh?.isOpen) closeQuietly(fresh);
     throw error;
   }
 }
+
+function syncFile(path: string): void {
+  const file = openSync(path, 'r+');
+  fsyncSync(file);
+  closeSync(file);
+}
+
+/** The newest books. Those in the file are estimates: what the write-ahead log would have added is not known. */
+function bestBooks(
+  watermark: KnownBooks | undefined,
+  inFile: KnownBooks | undefined,
+  fromConfig: () => KnownBooks,
+): KnownBooks {
+  if (!inFile) return watermark ?? fromConfig();
+  if (!watermark || watermark.commits < inFile.commits) return inFile;
+  return watermark;
+}
+
+const queueKey = ({ destination, signal }: Queue): string => `${destination} ${signal}`;
 
 function fromWatermark(watermark: Watermark | undefined): KnownBooks | undefined {
   if (!watermark) return undefined;
@@ -88,6 +161,8 @@ function fromTables(damaged: DamagedDatabase | undefined): KnownBooks | undefine
   const queues = damaged?.table('queue');
   const subscriptions = damaged?.table('subscription');
   if (!state || !destinations || !queues || queues.length === 0 || !subscriptions) return undefined;
+  if (!isCount(state.commits) || !isCount(state.next_id)) return undefined;
+  if (!queues.every((row) => numberNames.every((name) => Number.isSafeInteger(row[name])))) return undefined;
   return {
     commits: Number(state.commits),
     nextId: Number(state.next_id),
@@ -111,17 +186,23 @@ function fromTables(damaged: DamagedDatabase | undefined): KnownBooks | undefine
 }
 
 /** Without any books, everything that is found counts as accepted for, and owed to, the destinations of today. */
-function fromConfig(destinations: readonly SpoolDestination[]): KnownBooks {
+function fromConfig(destinations: readonly SpoolDestination[], inFile: readonly Row[]): KnownBooks {
+  const ids = new Map(inFile.map((row) => [String(row.name), Number(row.id)]));
+  for (const { name } of destinations) {
+    if (!ids.has(name)) ids.set(name, Math.max(0, ...ids.values()) + 1);
+  }
   return {
     commits: 0,
     nextId: 1,
-    names: new Map(destinations.map(({ name }, index) => [index + 1, name])),
-    queues: destinations.flatMap((destination, index) =>
-      signals.map((name, signal) => ({
-        destination: index + 1,
+    names: new Map([...ids].map(([name, id]) => [id, name])),
+    queues: [...ids].flatMap(([name, id]) =>
+      signals.map((signalName, signal) => ({
+        destination: id,
         signal,
         numbers: emptyNumbers(),
-        subscriptions: destination.signals.includes(name) ? [{ first: 1, last: openEnd }] : [],
+        subscriptions: destinations.some((one) => one.name === name && one.signals.includes(signalName))
+          ? [{ first: 1, last: openEnd }]
+          : [],
         inFlight: [],
         oldestAt: null,
       })),
@@ -134,67 +215,129 @@ interface Found {
   requests: number;
   points: number;
   bytes: number;
+  /** Points of intact requests for which the disk had no room. */
+  givenUp: number;
 }
 
 interface Salvaged {
   readonly requests: number;
   readonly nextId: number;
   readonly found: ReadonlyMap<Queue, Found>;
-  readonly estimated: boolean;
 }
 
-function copyRequests(damaged: DamagedDatabase | undefined, fresh: DatabaseSync, known: KnownBooks): Salvaged {
-  const found = new Map(known.queues.map((queue) => [queue, { requests: 0, points: 0, bytes: 0 }]));
+function copyRequests(
+  damaged: DamagedDatabase | undefined,
+  fresh: DatabaseSync,
+  known: KnownBooks,
+  maxBytes: number,
+): Salvaged {
+  const found = new Map(known.queues.map((queue) => [queue, { requests: 0, points: 0, bytes: 0, givenUp: 0 }]));
   const insert = fresh.prepare(
     'INSERT OR IGNORE INTO request (id, signal, received_at, points, crc, only_for, body) VALUES (?, ?, ?, ?, ?, ?, ?)',
   );
-  const last = Math.max(known.nextId - 1, damaged?.maxId('request') ?? 0);
+  const keepFrom = firstThatFits(owedRequests(damaged, known), maxBytes);
   let requests = 0;
   let nextId = known.nextId;
-  for (const row of damaged?.rows('request', 1, last) ?? []) {
-    const { id, signal, received_at, points, only_for, crc } = row;
-    const body: unknown = row.body;
-    if (!isIntact(body, crc)) continue;
-    const key = { id: Number(id), signal: Number(signal), onlyFor: only_for === null ? null : Number(only_for) };
-    const owing = [...found].filter(([queue]) => owes(queue, key));
-    if (owing.length === 0) continue;
-    insert.run(key.id, key.signal, Number(received_at), Number(points), Number(crc), key.onlyFor, body);
-    for (const [, count] of owing) {
+  for (const { request, owing } of owedRequests(damaged, known)) {
+    nextId = Math.max(nextId, request.id + 1);
+    const { id, signal, receivedAt, points, crc, onlyFor, body } = request;
+    const counts = owing.flatMap((queue) => found.get(queue) ?? []);
+    if (id < keepFrom) {
+      for (const count of counts) count.givenUp += points;
+      continue;
+    }
+    if (Number(insert.run(id, signal, receivedAt, points, crc, onlyFor, body).changes) === 0) continue;
+    for (const count of counts) {
       count.requests++;
-      count.points += Number(points);
+      count.points += points;
       count.bytes += body.length;
     }
     requests++;
-    nextId = Math.max(nextId, key.id + 1);
   }
-  return { requests, nextId, found, estimated: known.estimated };
+  return { requests, nextId, found };
 }
 
-function copyQuarantine(damaged: DamagedDatabase | undefined, fresh: DatabaseSync): void {
+/** The intact requests that are owed to somebody, and to whom. */
+function* owedRequests(damaged: DamagedDatabase | undefined, known: KnownBooks) {
+  const firsts = known.queues.flatMap((queue) => neededIntervals(queue).map(({ first }) => first));
+  // Books without anything pending may be older than the data; then all that is there is looked at.
+  const first = known.estimated || firsts.length === 0 ? 1 : Math.min(...firsts);
+  const last = Math.max(known.nextId - 1, damaged?.maxId('request') ?? 0);
+  for (const row of damaged?.rows('request', first, last) ?? []) {
+    const request = toRequest(row);
+    if (!request) continue;
+    const owing = known.queues.filter((queue) => owes(queue, request));
+    if (owing.length > 0) yield { request, owing };
+  }
+}
+
+function toRequest({ id, signal, received_at, points, crc, only_for, body: payload }: Row) {
+  const body: unknown = payload;
+  if (!isCount(id) || !isCount(received_at) || !isCount(points) || !isIntact(body, crc)) return undefined;
+  if (!isCount(signal) || signal >= signals.length || !(only_for === null || isCount(only_for))) return undefined;
+  return { id, signal, receivedAt: received_at, points, crc: Number(crc), onlyFor: only_for, body };
+}
+
+/** The id from which on the newest requests fit into `maxBytes`. */
+function firstThatFits(owed: ReturnType<typeof owedRequests>, maxBytes: number): number {
+  if (maxBytes === Number.MAX_SAFE_INTEGER) return 0;
+  const sizes = [...owed].map(({ request: { id, body } }) => ({ id, bytes: body.length }));
+  let left = maxBytes;
+  let keepFrom = Number.MAX_SAFE_INTEGER;
+  for (const { id, bytes } of sizes.sort((a, b) => b.id - a.id)) {
+    left -= bytes;
+    if (left < 0) break;
+    keepFrom = id;
+  }
+  return keepFrom;
+}
+
+/** Returns the points in quarantine of each queue. */
+function copyQuarantine(
+  damaged: DamagedDatabase | undefined,
+  fresh: DatabaseSync,
+  known: KnownBooks,
+  maxBytes: number,
+): ReadonlyMap<string, number> {
+  const points = new Map<string, number>();
+  if (maxBytes < Number.MAX_SAFE_INTEGER) return points;
   const insert = fresh.prepare(
     `INSERT OR IGNORE INTO quarantine (id, destination, signal, received_at, quarantined_at, points, status, message, crc, body)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   for (const row of damaged?.rows('quarantine', 1, damaged.maxId('quarantine') ?? 0) ?? []) {
-    if (!isIntact(row.body, row.crc)) continue;
-    const { id, destination, signal, received_at, quarantined_at, points, status, message, crc, body } = row;
-    insert.run(
-      ...[id, destination, signal, received_at, quarantined_at, points, status, message, crc, body].map(nonNull),
-    );
+    const request = toRequest({ ...row, only_for: null });
+    const queue = known.queues.find((one) => one.destination === row.destination && one.signal === row.signal);
+    if (!request || !queue || !isCount(row.quarantined_at) || !isCount(row.status)) continue;
+    const { id, signal, receivedAt, crc, body } = request;
+    const verdict = [row.quarantined_at, request.points, row.status, String(row.message)];
+    if (Number(insert.run(id, queue.destination, signal, receivedAt, ...verdict, crc, body).changes) === 0) continue;
+    points.set(queueKey(queue), (points.get(queueKey(queue)) ?? 0) + request.points);
+  }
+  return points;
+}
+
+/** Books that are older than the data can know less than what is in quarantine. */
+function bookQuarantine(points: ReadonlyMap<string, number>, queues: readonly Queue[]): void {
+  for (const queue of queues) {
+    const unknown = Math.max(0, (points.get(queueKey(queue)) ?? 0) - queue.numbers.rejected);
+    queue.numbers.accepted += unknown;
+    queue.numbers.rejected += unknown;
   }
 }
 
 /** Returns the points that are missing. What is there beyond the books (they were older) counts as accepted. */
-function bookLosses(known: KnownBooks, found: ReadonlyMap<Queue, Found>, estimated: boolean): number {
+function bookLosses(queues: readonly Queue[], found: ReadonlyMap<Queue, Found>): number {
   let lostPoints = 0;
-  for (const queue of known.queues) {
+  for (const queue of queues) {
     const { numbers } = queue;
-    const count = found.get(queue) ?? { requests: 0, points: 0, bytes: 0 };
-    const missing = numbers.pending_points - count.points;
+    const count = found.get(queue) ?? { requests: 0, points: 0, bytes: 0, givenUp: 0 };
+    const missing = numbers.pending_points - count.points - count.givenUp;
     if (missing >= 0) numbers.corruption += missing;
     else numbers.accepted -= missing;
+    numbers.quota += count.givenUp;
     lostPoints += Math.max(0, missing);
-    if (estimated || numbers.in_flight_to > 0) numbers.resent += numbers.in_flight_points;
+    numbers.resent += numbers.in_flight_points;
     numbers.in_flight_to = 0;
     numbers.in_flight_points = 0;
     numbers.pending_points = count.points;
@@ -202,6 +345,22 @@ function bookLosses(known: KnownBooks, found: ReadonlyMap<Queue, Found>, estimat
     numbers.pending_bytes = count.bytes;
   }
   return lostPoints;
+}
+
+/** What the repair booked, and what the hours in the file did not know yet, belongs to this hour. */
+function bookHour(
+  fresh: DatabaseSync,
+  now: number,
+  queues: readonly Queue[],
+  before: ReadonlyMap<string, QueueNumbers>,
+): void {
+  const add = fresh.prepare(writeHourSql);
+  for (const queue of queues) {
+    const flows = flowNames.map((name) => queue.numbers[name] - (before.get(queueKey(queue))?.[name] ?? 0));
+    if (flows.some((flow) => flow !== 0)) {
+      add.run(Math.floor(now / hourMs) * hourMs, queue.destination, queue.signal, ...flows);
+    }
+  }
 }
 
 function writeBooks(fresh: DatabaseSync, known: KnownBooks, nextId: number): void {
@@ -247,6 +406,10 @@ function insertReport(fresh: DatabaseSync, report: RepairReport): void {
       'INSERT INTO repair (at, reason, kept_in, salvaged_requests, lost_points, estimated) VALUES (?, ?, ?, ?, ?, ?)',
     )
     .run(report.at, report.reason, report.keptIn, report.salvagedRequests, report.lostPoints, report.estimated ? 1 : 0);
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
 }
 
 function isIntact(body: unknown, crc: unknown): body is Uint8Array {

@@ -16,7 +16,7 @@ export interface DamagedDatabase {
   close(): void;
 }
 
-/** Opens a copy of a damaged database for reading; undefined when nothing in it can be read. The file at `path` may be changed. */
+/** Opens a damaged database for reading; undefined when nothing in it can be read. The file at `path` may be changed. */
 export function openDamaged(path: string): DamagedDatabase | undefined {
   return tryOpen(path) ?? (transplantHead(path) ? tryOpen(path) : undefined);
 }
@@ -36,6 +36,12 @@ function tryOpen(path: string): DamagedDatabase | undefined {
   return undefined;
 }
 
+/** Enough to go around some hundreds of damaged pages; a table whose root is gone is given up after some seconds. */
+const maxRanges = 500_000;
+
+/** An index that has the ids of the whole table. */
+const indexOf = { request: 'request_by_signal', quarantine: 'quarantine_by_destination' } as const;
+
 function reader(db: DatabaseSync): DamagedDatabase {
   const attempt = <T>(read: () => T): T | undefined => {
     try {
@@ -47,12 +53,17 @@ function reader(db: DatabaseSync): DamagedDatabase {
   };
   return {
     table: (name) => attempt(() => db.prepare(`SELECT * FROM ${name}`).all()),
-    maxId: (name) => attempt(() => Number(db.prepare(`SELECT max(id) AS id FROM ${name}`).get()?.id ?? 0)),
+    maxId: (name) =>
+      attempt(() => Number(db.prepare(`SELECT max(id) AS id FROM ${name}`).get()?.id ?? 0)) ??
+      attempt(() => Number(db.prepare(`SELECT max(id) AS id FROM ${name} INDEXED BY ${indexOf[name]}`).get()?.id ?? 0)),
     *rows(name, first, last) {
       const statement = attempt(() => db.prepare(`SELECT * FROM ${name} WHERE id BETWEEN ? AND ? ORDER BY id`));
       if (!statement) return;
       const ranges = [{ first, last }];
-      for (let range = ranges.pop(); range; range = ranges.pop()) {
+      // Breadth first, so that what the limit leaves out is spread thinly.
+      for (let at = 0; at < Math.min(ranges.length, maxRanges); at++) {
+        const range = ranges[at];
+        if (!range || range.first > range.last) continue;
         let next = range.first;
         const rows = statement.iterate(range.first, range.last);
         for (;;) {
@@ -65,11 +76,10 @@ function reader(db: DatabaseSync): DamagedDatabase {
           next = Number(step.value.id) + 1;
           yield step.value;
         }
-        // Halving what is behind a damaged page finds the next readable one, wherever it is.
         if (next > range.last || (next === range.first && range.first === range.last)) continue;
+        // Halving what is behind a damaged page finds the next readable one, wherever it is.
         const middle = next + Math.floor((range.last - next) / 2);
-        if (middle < range.last) ranges.push({ first: middle + 1, last: range.last });
-        ranges.push({ first: next, last: middle });
+        ranges.push({ first: next, last: middle }, { first: middle + 1, last: range.last });
       }
     },
     close: () => closeQuietly(db),

@@ -29,6 +29,7 @@ const migrations: readonly string[] = [
     body BLOB NOT NULL
   );
   CREATE INDEX request_by_signal ON request (signal);
+  CREATE INDEX request_reserved ON request (only_for) WHERE only_for IS NOT NULL;
   CREATE TABLE queue (
     destination INTEGER NOT NULL,
     signal INTEGER NOT NULL,
@@ -84,6 +85,7 @@ const migrations: readonly string[] = [
     crc INTEGER NOT NULL,
     body BLOB NOT NULL
   );
+  CREATE INDEX quarantine_by_destination ON quarantine (destination, points);
   CREATE TABLE repair (
     at INTEGER NOT NULL,
     reason TEXT NOT NULL,

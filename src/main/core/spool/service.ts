@@ -20,7 +20,7 @@ export function createSpoolService(
   post: (message: FromService) => void,
   later: (action: () => void) => void,
 ): (message: ToService) => void {
-  let limits = options.limits;
+  let { limits, destinations } = options;
   let engine: SpoolEngine | undefined;
   let unavailable = 'the spool is closed';
   let closed = false;
@@ -31,7 +31,7 @@ export function createSpoolService(
   const open = () => {
     if (closed || engine) return;
     try {
-      engine = new SpoolEngine({ ...options, limits, emit: (event) => post({ kind: 'event', event }) });
+      engine = new SpoolEngine({ ...options, limits, destinations, emit: (event) => post({ kind: 'event', event }) });
       frame = createFrameWriter();
       answer([]);
       post({ kind: 'event', event: { kind: 'ready' } });
@@ -42,8 +42,9 @@ export function createSpoolService(
 
   const fail = (error: unknown) => {
     unavailable = error instanceof Error ? error.message : String(error);
-    engine?.close();
+    const failed = engine;
     engine = undefined;
+    failed?.close();
     post({ kind: 'event', event: { kind: 'unavailable', message: unavailable } });
     setTimeout(open, reopenAfterMs).unref();
   };
@@ -68,6 +69,7 @@ export function createSpoolService(
   };
 
   const commit = (changes: readonly { ticket: number; change: Change }[]) => {
+    for (const { change } of changes) if (change.op === 'destinations') ({ destinations } = change);
     const result = attempt((open) => open.change(changes.map(({ change }) => change)));
     const outcomes = result.ok && Array.isArray(result.value) ? (result.value as readonly Outcome[]) : [];
     answer(changes.map(({ ticket }, at) => ({ ticket, outcome: result.ok ? (outcomes[at] ?? result) : result })));
@@ -126,7 +128,7 @@ export function createSpoolService(
   };
 }
 
-function query(engine: SpoolEngine, { ...asked }: Query): unknown {
+function query(engine: SpoolEngine, asked: Query): unknown {
   switch (asked.what) {
     case 'hours':
       return engine.hours(asked.hours);

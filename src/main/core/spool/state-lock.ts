@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { closeQuietly } from './database.ts';
@@ -14,7 +14,11 @@ export type StateLock =
  */
 export function lockState(folder: string, pid: number): StateLock {
   const pidFile = join(folder, 'agent.pid');
-  const db = new DatabaseSync(join(folder, 'agent.lock'), { timeout: 0 });
+  const lockFile = join(folder, 'agent.lock');
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  // Only when it is missing: closing any handle of a file gives up the POSIX locks that this process has on it.
+  if (!existsSync(lockFile)) closeSync(openSync(lockFile, 'a', 0o600));
+  const db = new DatabaseSync(lockFile, { timeout: 0 });
   try {
     db.exec('BEGIN EXCLUSIVE');
   } catch (error) {

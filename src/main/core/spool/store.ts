@@ -1,7 +1,9 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
-import type { HourRow, LedgerRow } from '../../../shared/ledger.ts';
+import type { DropCause, HourRow, LedgerRow } from '../../../shared/ledger.ts';
 import { type Signal, signals } from '../../../shared/signal.ts';
+import { DamagedSpoolError } from './database.ts';
+import { hourMs, writeHourSql } from './hour.ts';
 import {
   emptyNumbers,
   flowNames,
@@ -29,7 +31,6 @@ import type {
 } from './spool.ts';
 import type { Watermark } from './watermark.ts';
 
-export const hourMs = 3_600_000;
 const hoursKept = 35 * 24;
 
 export interface AcceptedRequest {
@@ -58,8 +59,11 @@ export class SpoolStore {
   >();
   /** Queues whose oldest pending request may be another one now. */
   readonly #stale = new Set<Queue>();
+  /** Queues that had something in flight when the last process died; booked with the first commit of this one. */
+  #interrupted: readonly Queue[] = [];
   /** Told after the commit, forgotten when it fails. */
-  readonly #events: SpoolEvent[] = [];
+  readonly #dropped = new Map<DropCause, number>();
+  #quarantineChanges = 0;
 
   constructor(db: DatabaseSync, options: { now: () => number; emit: (event: SpoolEvent) => void }) {
     this.db = db;
@@ -77,31 +81,59 @@ export class SpoolStore {
     return this.#queues;
   }
 
+  /** What the last process had in flight is not booked yet. */
+  get hasInterrupted(): boolean {
+    return this.#interrupted.length > 0;
+  }
+
+  /** Goes up whenever the quarantine may have changed. */
+  get quarantineChanges(): number {
+    return this.#quarantineChanges;
+  }
+
+  /** To be called by whatever adds to the quarantine or removes from it. */
+  quarantineChanged(): void {
+    this.#quarantineChanges++;
+  }
+
   /** Runs `work` and commits it with the books it changed; takes everything back and throws when anything fails. */
   transaction<T>(work: () => T): T {
     const nextId = this.#nextId;
+    const knownQueues = this.#queues.length;
+    let value: T;
     this.db.exec('BEGIN IMMEDIATE');
     try {
-      const value = work();
+      this.#bookInterrupted();
+      value = work();
       this.#writeBooks();
       this.db.exec('COMMIT');
-      this.#commits++;
-      this.#before.clear();
-      this.#stale.clear();
-      for (const event of this.#events.splice(0)) this.#emit(event);
-      return value;
     } catch (error) {
-      if (this.db.isTransaction) this.db.exec('ROLLBACK');
-      this.#nextId = nextId;
-      for (const [queue, { numbers, ...rest }] of this.#before) {
-        Object.assign(queue.numbers, numbers);
-        Object.assign(queue, rest);
-      }
-      this.#before.clear();
-      this.#stale.clear();
-      this.#events.length = 0;
+      this.#takeBack(nextId, knownQueues);
       throw error;
     }
+    this.#commits++;
+    this.#interrupted = [];
+    this.#before.clear();
+    this.#stale.clear();
+    const dropped = [...this.#dropped];
+    this.#dropped.clear();
+    for (const [cause, points] of dropped) this.#emit({ kind: 'dropped', cause, points });
+    return value;
+  }
+
+  #takeBack(nextId: number, knownQueues: number): void {
+    this.#nextId = nextId;
+    for (const [queue, { numbers, ...rest }] of this.#before) {
+      Object.assign(queue.numbers, numbers);
+      Object.assign(queue, rest);
+    }
+    const known = new Set(this.#queues.splice(knownQueues).map(({ destination }) => destination));
+    for (const [name, id] of this.#destinations) if (known.has(id)) this.#destinations.delete(name);
+    this.#before.clear();
+    this.#stale.clear();
+    this.#dropped.clear();
+    this.#quarantineChanges++;
+    if (this.db.isTransaction) this.db.exec('ROLLBACK');
   }
 
   /** Stores a request for all that subscribe to its signal. Returns its id; 0 when nobody wants it and nothing is kept. */
@@ -137,32 +169,49 @@ export class SpoolStore {
   pick(destination: string, signal: Signal, limits: BatchLimits): Batch | undefined {
     const queue = this.#queue(destination, signal);
     if (!queue) return undefined;
+    for (;;) {
+      const { picked, damaged } = this.#collect(queue, limits);
+      for (const request of damaged) this.drop({ ...request, signal: queue.signal }, 'corruption');
+      if (picked.length > 0) return this.#takeOff(queue, merge(picked));
+      if (damaged.length > 0) continue;
+      if (queue.numbers.pending_requests === 0) return undefined;
+      throw new DamagedSpoolError(`${queue.numbers.pending_requests} requests are owed and cannot be found`);
+    }
+  }
+
+  #collect(queue: Queue, limits: BatchLimits) {
     const picked: { id: number; points: number; body: Uint8Array }[] = [];
-    const damaged: { id: number; onlyFor: number | null; points: number; length: number }[] = [];
+    const damaged: { id: number; onlyFor: number | null; points: number; bytes: number }[] = [];
     let bytes = 0;
-    scan: for (const { first, last } of neededIntervals(queue)) {
-      for (const row of this.#sql.pick.iterate(queue.signal, first, last, queue.destination, limits.maxRequests)) {
-        const body = row.body as Uint8Array;
+    for (const { first, last } of neededIntervals(queue)) {
+      const left = limits.maxRequests - picked.length;
+      if (left <= 0) break;
+      for (const row of this.#sql.pick.iterate(queue.signal, first, last, queue.destination, left)) {
+        const { body } = row;
         const points = Number(row.points);
         const id = Number(row.id);
+        if (!(body instanceof Uint8Array)) throw new DamagedSpoolError(`request ${id} has no payload`);
         if (crc32(body) !== Number(row.crc)) {
-          damaged.push({ id, onlyFor: row.only_for as number | null, points, length: body.length });
+          damaged.push({
+            id,
+            onlyFor: row.only_for === null ? null : Number(row.only_for),
+            points,
+            bytes: body.length,
+          });
           continue;
         }
-        if (picked.length > 0 && bytes + body.length > limits.maxBytes) break scan;
+        if (picked.length > 0 && bytes + body.length > limits.maxBytes) return { picked, damaged };
         picked.push({ id, points, body });
         bytes += body.length;
-        if (picked.length >= limits.maxRequests) break scan;
       }
     }
-    for (const { id, onlyFor, points, length } of damaged) {
-      this.drop({ id, signal: queue.signal, onlyFor, points, bytes: length }, 'corruption');
-    }
-    if (picked.length === 0) return undefined;
-    const batch = merge(picked, bytes);
+    return { picked, damaged };
+  }
+
+  #takeOff(queue: Queue, batch: Batch): Batch {
     const numbers = this.touch(queue);
     queue.inFlight = batch.requests;
-    numbers.in_flight_to = picked.at(-1)?.id ?? 0;
+    numbers.in_flight_to = batch.requests.at(-1)?.id ?? 0;
     numbers.in_flight_points = sum(batch.requests, ({ points }) => points);
     return batch;
   }
@@ -171,7 +220,8 @@ export class SpoolStore {
     const queue = this.#queue(destination, signal);
     if (!queue) return;
     const settled = queue.inFlight.filter(({ id }) => id <= settlement.upTo);
-    if (settled.length === 0) return;
+    const upTo = settled.at(-1)?.id;
+    if (upTo === undefined) return;
     const points = sum(settled, (request) => request.points);
     const numbers = this.touch(queue);
     const from = numbers.position;
@@ -184,6 +234,7 @@ export class SpoolStore {
       for (const { id } of settled) {
         this.#sql.quarantine.run(queue.destination, this.#now(), settlement.status, settlement.message, id);
       }
+      this.quarantineChanged();
       numbers.rejected += points;
     }
     this.#pay(
@@ -192,11 +243,11 @@ export class SpoolStore {
       points,
       sum(settled, ({ length }) => length),
     );
-    queue.inFlight = queue.inFlight.filter(({ id }) => id > settlement.upTo);
-    numbers.position = settlement.upTo;
+    queue.inFlight = queue.inFlight.filter(({ id }) => id > upTo);
+    numbers.position = upTo;
     numbers.in_flight_to = queue.inFlight.at(-1)?.id ?? 0;
     numbers.in_flight_points = sum(queue.inFlight, (request) => request.points);
-    this.#prune(queue.signal, { first: from + 1, last: settlement.upTo });
+    this.#prune(queue, { first: from + 1, last: upTo });
   }
 
   release(destination: string, signal: Signal, possiblySent: boolean): void {
@@ -225,7 +276,7 @@ export class SpoolStore {
       this.#pay(queue, 1, request.points, request.bytes);
     }
     this.#sql.delete.run(request.id);
-    this.#events.push({ kind: 'dropped', cause, points: request.points });
+    this.#dropped.set(cause, (this.#dropped.get(cause) ?? 0) + request.points);
   }
 
   /** Puts a copy of a request into one destination's queue again, behind everything that waits. */
@@ -368,21 +419,17 @@ export class SpoolStore {
         queue.oldestAt = this.#findOldest(queue);
         return queue;
       });
-    this.#bookInterrupted();
+    this.#interrupted = this.#queues.filter(({ numbers }) => numbers.in_flight_to > 0);
   }
 
   /** What was in flight when the last process died may have arrived: it is sent again and counts as resent. */
   #bookInterrupted(): void {
-    const interrupted = this.#queues.filter(({ numbers }) => numbers.in_flight_to > 0);
-    if (interrupted.length === 0) return;
-    this.transaction(() => {
-      for (const queue of interrupted) {
-        const numbers = this.touch(queue);
-        numbers.resent += numbers.in_flight_points;
-        numbers.in_flight_to = 0;
-        numbers.in_flight_points = 0;
-      }
-    });
+    for (const queue of this.#interrupted) {
+      const numbers = this.touch(queue);
+      numbers.resent += numbers.in_flight_points;
+      numbers.in_flight_to = 0;
+      numbers.in_flight_points = 0;
+    }
   }
 
   #ensureDestination(name: string): void {
@@ -424,16 +471,23 @@ export class SpoolStore {
   }
 
   #pay(queue: Queue, requests: number, points: number, bytes: number): void {
-    queue.numbers.pending_points -= points;
-    queue.numbers.pending_requests -= requests;
-    queue.numbers.pending_bytes -= bytes;
+    const { numbers } = queue;
+    numbers.pending_points -= points;
+    numbers.pending_requests -= requests;
+    numbers.pending_bytes -= bytes;
+    const isEmpty = numbers.pending_requests === 0;
+    if (numbers.pending_requests < 0 || (isEmpty && (numbers.pending_points !== 0 || numbers.pending_bytes !== 0))) {
+      throw new DamagedSpoolError('the books do not agree with what is stored');
+    }
     this.#stale.add(queue);
   }
 
   /** Deletes the rows of a settled range that no other destination needs. */
-  #prune(signal: number, range: Interval): void {
+  #prune({ signal, destination }: Queue, range: Interval): void {
     const needed = this.#queues.filter((queue) => queue.signal === signal).flatMap(neededIntervals);
     for (const { first, last } of subtract(range, needed)) this.#sql.deleteRange.run(signal, first, last);
+    // Another destination's interval can cover what was reserved for this one.
+    this.#sql.deleteReserved.run(destination, signal, range.last);
   }
 
   #findOldest(queue: Queue): number | null {
@@ -505,8 +559,8 @@ function ledgerNumbers(numbers: QueueNumbers): Omit<LedgerRow, 'destination' | '
   };
 }
 
-function merge(picked: readonly { id: number; points: number; body: Uint8Array }[], bytes: number): Batch {
-  const body = new Uint8Array(bytes);
+function merge(picked: readonly { id: number; points: number; body: Uint8Array }[]): Batch {
+  const body = new Uint8Array(sum(picked, (request) => request.body.length));
   const requests: PickedRequest[] = [];
   let offset = 0;
   for (const { id, points, body: part } of picked) {
@@ -536,6 +590,7 @@ function prepare(db: DatabaseSync) {
       'INSERT INTO request (id, signal, received_at, points, crc, only_for, body) VALUES (?, ?, ?, ?, ?, ?, ?)',
     ),
     delete: statement('DELETE FROM request WHERE id = ?'),
+    deleteReserved: statement('DELETE FROM request WHERE only_for = ? AND signal = ? AND id <= ?'),
     deleteRange: statement('DELETE FROM request WHERE signal = ? AND id BETWEEN ? AND ?'),
     pick: statement(
       `SELECT id, points, crc, only_for, body FROM request
@@ -554,10 +609,7 @@ function prepare(db: DatabaseSync) {
     writeQueue: statement(
       `UPDATE queue SET ${[...flowNames, ...levelNames].map((name) => `${name} = ?`).join(', ')} WHERE destination = ? AND signal = ?`,
     ),
-    writeHour: statement(
-      `INSERT INTO hour (hour, destination, signal, ${flowNames.join(', ')}) VALUES (?, ?, ?, ${flowNames.map(() => '?').join(', ')})
-       ON CONFLICT DO UPDATE SET ${flowNames.map((name) => `${name} = ${name} + excluded.${name}`).join(', ')}`,
-    ),
+    writeHour: statement(writeHourSql),
     clearSubscriptions: statement('DELETE FROM subscription WHERE destination = ? AND signal = ?'),
     addSubscription: statement('INSERT INTO subscription (destination, signal, first, last) VALUES (?, ?, ?, ?)'),
     writeState: statement('UPDATE state SET commits = ?, next_id = ? WHERE one = 1'),

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import * as v from 'valibot';
 import { numberNames, type QueueNumbers } from './queue.ts';
@@ -34,7 +34,7 @@ const stored = v.object({
 });
 
 export class WatermarkFile {
-  readonly #fd: number;
+  #fd: number | undefined;
 
   constructor(path: string) {
     this.#fd = openWritable(path);
@@ -53,20 +53,22 @@ export class WatermarkFile {
       ]),
     });
     const line = `${crc32(json).toString(16).padStart(8, '0')} ${json}\n`;
-    if (line.length > slotBytes) return;
+    if (this.#fd === undefined || line.length > slotBytes) return;
     writeSync(this.#fd, line, (watermark.commits % slots) * slotBytes);
   }
 
   close(): void {
-    closeSync(this.#fd);
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
   }
 }
 
 function openWritable(path: string): number {
   try {
     return openSync(path, 'r+', 0o600);
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+  } catch {
+    // There is none, or something that cannot be written is in its place.
+    rmSync(path, { recursive: true, force: true });
     return openSync(path, 'w+', 0o600);
   }
 }

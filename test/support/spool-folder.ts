@@ -1,0 +1,27 @@
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+
+/** A state folder of its own; gone when the test is over. */
+export function stateFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'span-relay-spool-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return join(folder, 'state');
+}
+
+/** Copies the files as they are now, under a spool that is open: what a process that was killed leaves behind. */
+export function copyAsKilled(folder: string, target: string): void {
+  cpSync(folder, target, { recursive: true });
+}
+
+/** `length` bytes that differ from one request to the next. */
+export function payload(seed: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  let state = (seed + 1) * 2_654_435_761;
+  for (let at = 0; at < length; at++) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    bytes[at] = state >>> 24;
+  }
+  return bytes;
+}

@@ -1,0 +1,204 @@
+import { mkdtempSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { type Change, SpoolEngine } from '../../../../src/main/core/spool/engine.ts';
+import { spoolFiles } from '../../../../src/main/core/spool/files.ts';
+import type { SpoolDestination, SpoolEvent, SpoolLimits } from '../../../../src/main/core/spool/spool.ts';
+import { readWatermark } from '../../../../src/main/core/spool/watermark.ts';
+import { addBooks, type Books, emptyBooks, imbalance } from '../../../../src/shared/ledger.ts';
+import { type Signal, signals } from '../../../../src/shared/signal.ts';
+import { copyAsKilled } from '../../../support/spool-folder.ts';
+
+export const destinationNames = ['span', 'collector', 'other'] as const;
+export const dayMs = 86_400_000;
+export const startAt = Date.UTC(2026, 0, 15, 10);
+
+export interface ModelRequest {
+  readonly id: number;
+  readonly signal: Signal;
+  readonly points: number;
+  readonly body: Uint8Array;
+  readonly receivedAt: number;
+}
+
+/** What one destination is owed of one signal, as a list that is easy to be right about. */
+export interface ModelQueue {
+  readonly destination: string;
+  readonly signal: Signal;
+  subscribed: boolean;
+  owed: ModelRequest[];
+  inFlight: number;
+  books: { -readonly [name in keyof Omit<Books, 'pending' | 'dropped'>]: number } & {
+    dropped: { -readonly [cause in keyof Books['dropped']]: number };
+  };
+}
+
+export interface ModelQuarantined {
+  readonly queue: ModelQueue;
+  readonly request: ModelRequest;
+}
+
+export class Model {
+  now = startAt;
+  limits: SpoolLimits = { maxBytes: 1_000_000_000, maxAgeMs: dayMs };
+  destinations: readonly SpoolDestination[] = [];
+  readonly queues = new Map<string, ModelQueue>();
+  quarantined: ModelQuarantined[] = [];
+
+  queue(destination: string, signal: Signal): ModelQueue | undefined {
+    return this.queues.get(`${destination} ${signal}`);
+  }
+
+  setDestinations(destinations: readonly SpoolDestination[]): void {
+    this.destinations = destinations;
+    for (const { name } of destinations) {
+      for (const signal of signals) {
+        if (!this.queue(name, signal)) this.queues.set(`${name} ${signal}`, emptyQueue(name, signal));
+      }
+    }
+    for (const queue of this.queues.values()) {
+      queue.subscribed = destinations.some(
+        (one) => one.name === queue.destination && one.signals.includes(queue.signal),
+      );
+    }
+  }
+
+  /** The process ended: what was in flight is owed, and may be sent twice. */
+  interrupt(): void {
+    for (const queue of this.queues.values()) {
+      queue.books.resent += points(queue.owed.slice(0, queue.inFlight));
+      queue.inFlight = 0;
+    }
+  }
+
+  stored(): Map<number, ModelRequest> {
+    return new Map([...this.queues.values()].flatMap(({ owed }) => owed.map((one) => [one.id, one] as const)));
+  }
+
+  inFlight(): Set<number> {
+    return new Set([...this.queues.values()].flatMap(({ owed, inFlight }) => owed.slice(0, inFlight).map((r) => r.id)));
+  }
+
+  /** Books as dropped what the spool does not have any more. */
+  drop(ids: ReadonlySet<number>, cause: 'quota' | 'age'): void {
+    for (const queue of this.queues.values()) {
+      queue.books.dropped[cause] += points(queue.owed.filter(({ id }) => ids.has(id)));
+      queue.owed = queue.owed.filter(({ id }) => !ids.has(id));
+    }
+  }
+}
+
+function emptyQueue(destination: string, signal: Signal): ModelQueue {
+  const { pending: _, ...books } = structuredClone(emptyBooks) as Books;
+  return { destination, signal, subscribed: false, owed: [], inFlight: 0, books };
+}
+
+export function points(requests: readonly ModelRequest[]): number {
+  return requests.reduce((total, request) => total + request.points, 0);
+}
+
+/** The spool itself: real files, the engine as the worker thread runs it. */
+export class Real {
+  readonly #root: string;
+  readonly #model: Model;
+  folder: string;
+  engine: SpoolEngine;
+  readonly events: SpoolEvent[] = [];
+
+  constructor(root: string, model: Model) {
+    this.#root = root;
+    this.#model = model;
+    this.folder = mkdtempSync(join(root, 'run-'));
+    this.engine = this.#open();
+  }
+
+  #open(): SpoolEngine {
+    const { destinations, limits } = this.#model;
+    const emit = (event: SpoolEvent) => void this.events.push(event);
+    return new SpoolEngine({ folder: this.folder, destinations, limits, emit, now: () => this.#model.now });
+  }
+
+  change(...changes: readonly Change[]): readonly unknown[] {
+    return this.engine.change(changes).map((outcome) => {
+      if (!outcome.ok) throw new Error(outcome.message);
+      return outcome.value;
+    });
+  }
+
+  reopen(): void {
+    this.engine.close();
+    this.engine = this.#open();
+  }
+
+  crash(): void {
+    const killed = mkdtempSync(join(this.#root, 'run-'));
+    copyAsKilled(this.folder, killed);
+    this.engine.close();
+    this.folder = killed;
+    this.engine = this.#open();
+  }
+
+  storedIds(): number[] {
+    return this.engine.store.db
+      .prepare('SELECT id FROM request ORDER BY id')
+      .all()
+      .map((row) => Number(row.id));
+  }
+
+  body(id: number): unknown {
+    return this.engine.store.db.prepare('SELECT body FROM request WHERE id = ?').get(id)?.body;
+  }
+}
+
+/** Everything that must hold after every step. */
+export function expectAgreement(model: Model, real: Real): void {
+  const books = real.engine.books();
+  expect(real.engine.verify()).toEqual([]);
+  for (const queue of model.queues.values()) {
+    const same = (row: { destination: string; signal: Signal }) =>
+      row.destination === queue.destination && row.signal === queue.signal;
+    const row = books.ledger.find(same);
+    const expected = { ...queue.books, pending: points(queue.owed) };
+    if (!row) {
+      expect(expected, `${queue.destination} ${queue.signal} has no row`).toEqual(emptyBooks);
+      continue;
+    }
+    expect(row).toEqual({ destination: queue.destination, signal: queue.signal, ...expected });
+    expect(imbalance(row)).toBe(0);
+    expect(books.pending.find(same)).toMatchObject({
+      requests: queue.owed.length,
+      points: points(queue.owed),
+      bytes: queue.owed.reduce((total, { body }) => total + body.length, 0),
+      oldestAt: queue.owed[0]?.receivedAt ?? null,
+    });
+  }
+  expect(books.ledger.length).toBeLessThanOrEqual(model.queues.size);
+  expect(real.storedIds()).toEqual([...model.stored().keys()].sort((a, b) => a - b));
+  for (const { id, body } of model.stored().values()) expect(real.body(id)).toEqual(body);
+  expectQuarantine(model, real);
+  expectHours(model, real);
+  expect(readWatermark(spoolFiles(real.folder).watermark)?.commits).toBe(real.engine.store.commits);
+}
+
+function expectQuarantine(model: Model, real: Real): void {
+  const listed = real.engine.quarantineList();
+  expect(listed.map((one) => [one.destination, one.signal, one.points])).toEqual(
+    model.quarantined.map(({ queue, request }) => [queue.destination, queue.signal, request.points]),
+  );
+  for (const [at, { id }] of listed.entries()) {
+    expect(real.engine.quarantinePayload(id)?.body).toEqual(model.quarantined[at]?.request.body);
+  }
+  for (const { destination, requests } of real.engine.books().quarantined) {
+    expect(requests).toBe(model.quarantined.filter(({ queue }) => queue.destination === destination).length);
+  }
+}
+
+function expectHours(model: Model, real: Real): void {
+  const hours = real.engine.hours(35 * 24 + 48);
+  for (const queue of model.queues.values()) {
+    const total = hours
+      .filter((row) => row.destination === queue.destination && row.signal === queue.signal)
+      .reduce<Books>(addBooks, emptyBooks);
+    expect(total).toEqual({ ...queue.books, pending: 0 });
+  }
+}
