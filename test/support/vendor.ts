@@ -92,9 +92,9 @@ export async function startVendor(options: VendorOptions = {}): Promise<Vendor> 
     const request = await readRequest(incoming);
     if (record) seen.push(request);
     const answer = await script(request, n);
-    if (record && answer.kind === 'status' && answer.status >= 200 && answer.status < 300 && !isHtml(answer)) {
-      accepted.push(request);
-    }
+    const isSuccess = answer.kind === 'status' && answer.status >= 200 && answer.status < 300 && !isHtml(answer);
+    // Whoever has hung up gets no answer.
+    if (record && isSuccess && !incoming.socket.destroyed) accepted.push(request);
     perform(answer, incoming.socket, response);
   }
 

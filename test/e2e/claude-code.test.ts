@@ -1,0 +1,150 @@
+import { describe, expect, test } from 'vitest';
+import type { LedgerRow } from '../../src/shared/ledger.ts';
+import { type Signal, signals } from '../../src/shared/signal.ts';
+import { findClaudeCode, runClaude, telemetryTo, withTraces } from '../support/claude-code.ts';
+import { startMessagesApi } from '../support/messages-api.ts';
+import { type Recorder, startRecorder } from '../support/recorder.ts';
+import { type RelayProcess, startRelayProcess } from '../support/relay-process.ts';
+import { itemsOf } from '../support/telemetry.ts';
+import { until } from '../support/until.ts';
+import { requireToken, startVendor, status, type Vendor, type VendorRequest } from '../support/vendor.ts';
+
+const claude = await findClaudeCode();
+const skipped = 'skipped' in claude ? claude.skipped : undefined;
+const binary = 'skipped' in claude ? '' : claude.binary;
+const title =
+  'skipped' in claude
+    ? `Claude Code through the relay (skipped: ${claude.skipped})`
+    : `Claude Code ${claude.version} through the relay`;
+
+const token = 'token-of-a-test';
+const header = { OTEL_EXPORTER_OTLP_HEADERS: `X-Span-Token=${token}` };
+const gzip = { OTEL_EXPORTER_OTLP_COMPRESSION: 'gzip' };
+const attributed = { OTEL_RESOURCE_ATTRIBUTES: 'work_email=dev%40example.com,team.name=platform' };
+
+/** Claude Code → recorder → relay → a vendor that takes nothing without the token. */
+async function startChain(preset: object = { token }) {
+  const stack = new AsyncDisposableStack();
+  const api = stack.use(await startMessagesApi());
+  const vendor = await startVendor({ answer: requireToken('X-Span-Token', () => token) });
+  stack.defer(() => vendor.stop());
+  const relay = stack.use(await startRelayProcess([{ name: 'span', preset: 'span', endpoint: vendor.url, ...preset }]));
+  const recorder = stack.use(await startRecorder(() => relay.port));
+  return {
+    vendor,
+    relay,
+    recorder,
+    stack,
+    run: (protocol: 'http/protobuf' | 'http/json', extra: Readonly<Record<string, string>> = {}) =>
+      runClaude({ binary, apiUrl: api.url, env: telemetryTo(recorder.url, protocol, { ...withTraces, ...extra }) }),
+    [Symbol.asyncDispose]: () => stack[Symbol.asyncDispose](),
+  };
+}
+
+const ranWell = { exitCode: 0, stdout: 'Hello.\n', stderr: '' };
+
+async function expectAllArrived(relay: RelayProcess, vendor: Pick<Vendor, 'accepted'>, { exported }: Recorder) {
+  const counts: Record<string, number> = {};
+  for (const signal of signals) {
+    const sent = await itemsOf(signal, exported);
+    expect(sent, `${signal} were exported`).not.toHaveLength(0);
+    await until(`all ${signal} arrive`, async () => (await itemsOf(signal, vendor.accepted)).length >= sent.length);
+    expect(await itemsOf(signal, vendor.accepted), signal).toEqual(sent);
+    counts[signal] = sent.length;
+  }
+  // The last answer is booked a moment after the vendor gave it.
+  let books: readonly LedgerRow[] = [];
+  await until('nothing is pending', async () => {
+    books = (await relay.verifiedLedger()).ledger;
+    return books.every(({ pending }) => pending === 0);
+  });
+  for (const signal of signals) {
+    const row = books.find((row) => row.destination === 'span' && row.signal === signal);
+    const all = counts[signal];
+    expect(row, signal).toMatchObject({ accepted: all, delivered: all, rejected: 0, refused: 0 });
+  }
+}
+
+function bytesOf(signal: Signal, requests: readonly Pick<VendorRequest, 'body' | 'signal'>[]): Buffer {
+  return Buffer.concat(requests.filter((request) => request.signal === signal).map(({ body }) => body));
+}
+
+describe.skipIf(skipped !== undefined)(title, { timeout: 60_000 }, () => {
+  test.for([
+    ['http/protobuf', 'no compression', {}],
+    ['http/protobuf', 'gzip', gzip],
+    ['http/json', 'no compression', {}],
+    ['http/json', 'gzip', gzip],
+  ] as const)('%s, %s: what arrives is what was exported, attribute by attribute', async ([protocol, , extra]) => {
+    await using chain = await startChain();
+    const { vendor, relay, recorder } = chain;
+
+    expect(await chain.run(protocol, { ...extra, ...header, ...attributed })).toMatchObject(ranWell);
+
+    await expectAllArrived(relay, vendor, recorder);
+    for (const signal of signals) {
+      const first = (await itemsOf(signal, vendor.accepted))[0];
+      expect(JSON.stringify(first?.resource)).toContain('dev@example.com');
+      if (protocol === 'http/protobuf') {
+        expect(bytesOf(signal, vendor.accepted)).toEqual(bytesOf(signal, recorder.exported));
+      }
+    }
+    for (const { headers } of recorder.exported) {
+      expect(headers['content-type']).toBe(protocol === 'http/json' ? 'application/json' : 'application/x-protobuf');
+      expect(headers['content-encoding']).toBe('OTEL_EXPORTER_OTLP_COMPRESSION' in extra ? 'gzip' : undefined);
+    }
+  });
+
+  test('the token that Claude Code presents is used where the config has none', async () => {
+    await using chain = await startChain({});
+
+    expect(await chain.run('http/protobuf', header)).toMatchObject(ranWell);
+
+    await expectAllArrived(chain.relay, chain.vendor, chain.recorder);
+    expect(chain.vendor.accepted.map(({ headers }) => headers['x-span-token'])).toContain(token);
+  });
+
+  test('without any token Claude Code is none the wiser, and everything arrives once there is one', async () => {
+    await using chain = await startChain({});
+
+    expect(await chain.run('http/protobuf')).toMatchObject(ranWell);
+    expect(chain.vendor.accepted).toEqual([]);
+    await chain.relay.setDestinations([{ name: 'span', preset: 'span', endpoint: chain.vendor.url, token }]);
+
+    await expectAllArrived(chain.relay, chain.vendor, chain.recorder);
+  });
+
+  test('two at once', async () => {
+    await using chain = await startChain();
+
+    const runs = await Promise.all([chain.run('http/protobuf'), chain.run('http/json', gzip)]);
+
+    for (const run of runs) expect(run).toMatchObject(ranWell);
+    await expectAllArrived(chain.relay, chain.vendor, chain.recorder);
+  });
+
+  test('the vendor is down during the run and comes back later', async () => {
+    await using chain = await startChain();
+    const { port } = chain.vendor;
+    await chain.vendor.stop();
+
+    expect(await chain.run('http/protobuf')).toMatchObject(ranWell);
+    const back = await startVendor({ port });
+    chain.stack.defer(() => back.stop());
+
+    await expectAllArrived(chain.relay, back, chain.recorder);
+  });
+
+  test('the relay is killed right after the run and started again', async () => {
+    await using chain = await startChain();
+    const { relay, vendor } = chain;
+    vendor.setAnswer(() => status(503));
+
+    expect(await chain.run('http/protobuf')).toMatchObject(ranWell);
+    await relay.kill();
+    vendor.setAnswer(requireToken('X-Span-Token', () => token));
+    await relay.start();
+
+    await expectAllArrived(relay, vendor, chain.recorder);
+  });
+});
