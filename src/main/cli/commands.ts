@@ -26,6 +26,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'lists, shows, retries, exports or discards what a destination refused',
     load: () => import('./quarantine.ts'),
   },
+  demo: {
+    summary: 'shows the relay at work with a stand-in for Span, no account needed',
+    load: () => import('./demo.ts'),
+  },
 };
 
 export const commonHelp = `Options of every command
