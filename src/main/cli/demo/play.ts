@@ -143,8 +143,7 @@ async function statusOf({ relay }: Stage, interrupted: AbortSignal): Promise<Hea
   // Ctrl-C in a terminal reaches the relay too.
   if (interrupted.aborted) return undefined;
   if (reply.kind === 'ok') return reply.value;
-  relay.assertAlive();
-  throw new CliError(reply.kind === 'error' ? reply.message : 'The relay of the demo does not answer any more.');
+  throw new CliError(reply.kind === 'error' ? reply.message : await relay.explainSilence());
 }
 
 /** What the relay finds wrong with its books when it recounts the stored rows. */

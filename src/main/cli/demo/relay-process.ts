@@ -12,8 +12,8 @@ import { pause } from './pause.ts';
 export interface RelayProcess {
   readonly port: number;
   readonly control: ControlClient;
-  /** Throws when the relay has ended by itself, with the last lines of its log. */
-  assertAlive(): void;
+  /** Why it does not answer, in words, with the last lines of its log where it has ended. */
+  explainSilence(): Promise<string>;
 }
 
 export interface RelayOptions {
@@ -29,6 +29,7 @@ export interface RelayOptions {
 /** Far more than it takes, for the busiest of machines. */
 const readyWithinMs = 60_000;
 const stopWithinMs = 3_000;
+const endKnownWithinMs = 5_000;
 const keptLogLines = 5;
 
 const readyLine = v.pipe(v.string(), v.parseJson(), v.object({ ready: v.literal(true), http: v.number() }));
@@ -72,9 +73,11 @@ export async function startRelayProcess(options: RelayOptions): Promise<(RelayPr
   return {
     port,
     control,
-    assertAlive() {
-      if (child.exitCode === null && child.signalCode === null) return;
-      throw new CliError(`The relay ended (${child.signalCode ?? child.exitCode}). ${log()}`);
+    async explainSilence() {
+      // Its sockets close a moment before its end is known here.
+      await Promise.race([ended, pause(clock, endKnownWithinMs, interrupted)]);
+      if (child.exitCode === null && child.signalCode === null) return 'The relay does not answer any more.';
+      return `The relay ended (${child.signalCode ?? child.exitCode}). ${log()}`;
     },
     [Symbol.asyncDispose]: stop,
   };
