@@ -75,14 +75,20 @@ export class Listeners {
 
   /**
    * A listening socket that is closed resets the connections that wait in its queue, and Claude Code does not try those
-   * again. So this waits for a turn of the event loop that was short: then hardly any can have come since the last accept.
+   * again. Node accepts one connection per turn of the event loop, so this waits for turns that brought none and were
+   * short: then hardly any can be waiting.
    */
   async #quietTurn(): Promise<void> {
     const { clock } = this.#options;
-    for (let turn = 0; turn < maxTurnsToClose; turn++) {
+    let accepted = 0;
+    for (const server of this.#servers.values()) server.on('connection', () => accepted++);
+    let quietTurns = 0;
+    for (let turn = 0; turn < maxTurnsToClose && quietTurns < 2; turn++) {
       const startedAt = clock.monotonicMs();
+      const before = accepted;
       await new Promise((resolve) => setImmediate(resolve));
-      if (turn > 0 && clock.monotonicMs() - startedAt < shortTurnMs) return;
+      const quiet = accepted === before && clock.monotonicMs() - startedAt < shortTurnMs;
+      quietTurns = quiet ? quietTurns + 1 : 0;
     }
   }
 

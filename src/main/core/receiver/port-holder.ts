@@ -1,13 +1,16 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { get } from 'node:http';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
 const probeTimeoutMs = 500;
 const maxProbeBytes = 4096;
 
 /** Who listens at an address, in words for a person. Never rejects: what cannot be found out is "another program". */
 export async function findPortHolder(host: string, port: number, procRoot = '/proc'): Promise<string> {
-  const [isRelay, process] = await Promise.all([answersAsSpanRelay(host, port), listeningProcess(port, procRoot)]);
+  const [isRelay, process] = await Promise.all([
+    answersAsSpanRelay(host, port),
+    listeningProcess(host, port, procRoot),
+  ]);
   const name = isRelay ? 'another Span Relay' : process?.name === undefined ? 'another program' : `"${process.name}"`;
   if (!process) return name;
   return process.pid === undefined ? `${name} of user ${process.uid}` : `${name} (process ${process.pid})`;
@@ -50,9 +53,9 @@ interface ListeningProcess {
 }
 
 /** By Linux's tables, https://www.kernel.org/doc/html/latest/networking/proc_net_tcp.html; elsewhere there are none. */
-async function listeningProcess(port: number, procRoot: string): Promise<ListeningProcess | undefined> {
+async function listeningProcess(host: string, port: number, procRoot: string): Promise<ListeningProcess | undefined> {
   const sockets = (
-    await Promise.all(['tcp', 'tcp6'].map((table) => listeningSockets(join(procRoot, 'net', table), port)))
+    await Promise.all(['tcp', 'tcp6'].map((table) => listeningSockets(join(procRoot, 'net', table), host, port)))
   ).flat();
   const [first] = sockets;
   if (!first) return undefined;
@@ -63,21 +66,36 @@ async function listeningProcess(port: number, procRoot: string): Promise<Listeni
     for (const fd of await names(folder)) {
       const target = await orUndefined(readlink(join(folder, fd)));
       if (target === undefined || !wanted.has(target)) continue;
-      // The short name only: a command line may hold secrets.
-      const name = (await orUndefined(readFile(join(procRoot, pid, 'comm'), 'utf8')))?.trim();
+      const name = await programName(join(procRoot, pid));
       return name ? { uid: first.uid, pid: Number(pid), name } : { uid: first.uid, pid: Number(pid) };
     }
   }
   return { uid: first.uid };
 }
 
-async function listeningSockets(table: string, port: number): Promise<{ uid: number; inode: string }[]> {
+/** Never the command line: it may hold secrets. The process's own name for itself can be a thread's, such as Node's. */
+async function programName(folder: string): Promise<string | undefined> {
+  const file = await orUndefined(readlink(join(folder, 'exe')));
+  if (file !== undefined) return basename(file.replace(/ \(deleted\)$/, ''));
+  return (await orUndefined(readFile(join(folder, 'comm'), 'utf8')))?.trim();
+}
+
+/** How the tables write the addresses that take a host's port: its own, and all addresses at once. On the others we may listen ourselves. */
+const anyIpv6 = '0'.repeat(32);
+const localAddresses: Readonly<Record<string, readonly string[]>> = {
+  '127.0.0.1': ['0100007F', '00000000', '0000000000000000FFFF00000100007F', anyIpv6],
+  '::1': ['00000000000000000000000001000000', anyIpv6],
+};
+
+async function listeningSockets(table: string, host: string, port: number): Promise<{ uid: number; inode: string }[]> {
   const listening = '0A';
   const wantedPort = port.toString(16).toUpperCase().padStart(4, '0');
   const text = (await orUndefined(readFile(table, 'utf8'))) ?? '';
   return text.split('\n').flatMap((line) => {
     const [, local, , state, , , , uid, , inode] = line.trim().split(/\s+/);
-    if (state !== listening || !local?.endsWith(`:${wantedPort}`) || inode === undefined) return [];
+    const [address = '', localPort] = local?.split(':') ?? [];
+    if (state !== listening || localPort !== wantedPort || inode === undefined) return [];
+    if (localAddresses[host]?.includes(address) === false) return [];
     return [{ uid: Number(uid), inode }];
   });
 }

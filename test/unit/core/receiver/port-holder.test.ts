@@ -57,6 +57,25 @@ test('on Linux the process is named', async () => {
   expect(await findPortHolder('127.0.0.1', port, root)).toBe('"otelcol" (process 20)');
 });
 
+test('who has the port on another address only is not named: that may be the relay itself', async () => {
+  const port = await listen(hangUp());
+  const root = procRoot(port, [
+    { pid: 100, name: 'relay', inode: 43 },
+    { pid: 99, name: 'otelcol', inode: 42 },
+  ]);
+  const hex = port.toString(16).toUpperCase().padStart(4, '0');
+  const row = `   0: ${'0'.repeat(24)}01000000:${hex} ${'0'.repeat(32)}:0000 0A 00000000:00000000 00:00000000 00000000  501        0 43 1\n`;
+  writeFileSync(join(root, 'net', 'tcp6'), `  sl  local_address remote_address st\n${row}`);
+  expect(await findPortHolder('127.0.0.1', port, root)).toBe('"otelcol" (process 99)');
+});
+
+test('it is named after its program file where that is known', async () => {
+  const port = await listen(hangUp());
+  const root = procRoot(port, [{ pid: 20, name: 'MainThread', inode: 42 }]);
+  symlinkSync('/opt/collector/otelcol (deleted)', join(root, '20', 'exe'));
+  expect(await findPortHolder('127.0.0.1', port, root)).toBe('"otelcol" (process 20)');
+});
+
 test("another user's process is told by its user", async () => {
   const port = await listen(hangUp());
   expect(await findPortHolder('127.0.0.1', port, procRoot(port, []))).toBe('another program of user 501');
