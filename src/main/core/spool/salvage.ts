@@ -57,18 +57,23 @@ function reader(db: DatabaseSync): DamagedDatabase {
       attempt(() => Number(db.prepare(`SELECT max(id) AS id FROM ${name}`).get()?.id ?? 0)) ??
       attempt(() => Number(db.prepare(`SELECT max(id) AS id FROM ${name} INDEXED BY ${indexOf[name]}`).get()?.id ?? 0)),
     *rows(name, first, last) {
-      const statement = attempt(() => db.prepare(`SELECT * FROM ${name} WHERE id BETWEEN ? AND ? ORDER BY id`));
-      if (!statement) return;
+      const prepare = () => attempt(() => db.prepare(`SELECT * FROM ${name} WHERE id BETWEEN ? AND ? ORDER BY id`));
+      let statement = prepare();
       const ranges = [{ first, last }];
       // Breadth first, so that what the limit leaves out is spread thinly.
       for (let at = 0; at < Math.min(ranges.length, maxRanges); at++) {
         const range = ranges[at];
+        if (!statement) return;
         if (!range || range.first > range.last) continue;
         let next = range.first;
         const rows = statement.iterate(range.first, range.last);
         for (;;) {
           const step = attempt(() => rows.next());
-          if (!step) break;
+          if (!step) {
+            // One that has failed reports its failure once more when it is used again.
+            statement = prepare();
+            break;
+          }
           if (step.done) {
             next = range.last + 1;
             break;

@@ -1,9 +1,9 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { signals } from '../../../../src/shared/signal.ts';
+import { quickFolder } from '../../../support/spool-folder.ts';
 import { expectDrain, spoolCommands } from './commands.ts';
 import { destinationNames, Model, Real } from './model.ts';
 
@@ -14,8 +14,7 @@ const maxCommands = 40;
 let root = '';
 
 beforeAll(() => {
-  // Thousands of commits: what is proved here does not need a disk that is slow to sync.
-  root = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'span-relay-model-'));
+  root = mkdtempSync(join(quickFolder, 'span-relay-model-'));
 });
 
 afterAll(() => rmSync(root, { recursive: true, force: true }));
