@@ -84,6 +84,11 @@ function classifyAnswer(answer: TransportAnswer, reading: Reading): Verdict {
     const error = answerError('endpoint', 'does not accept telemetry at this address', status, reading);
     return { kind: 'blocked', by: 'endpoint', error };
   }
+  if (status === 407) {
+    // A proxy's word about itself, not the destination's about the data: setting the data aside would help nobody.
+    const error = answerError('proxy', 'was not reached: a proxy in between asks for a login', status, reading);
+    return { kind: 'blocked', by: 'endpoint', error };
+  }
   if (status === 413) {
     return { kind: 'too-large', error: answerError('too-large', 'calls the request too large', status, reading) };
   }

@@ -59,6 +59,14 @@ describe('the table of answers', () => {
     expect(classify(answer(413), reading)).toMatchObject({ kind: 'too-large', error: { status: 413 } });
   });
 
+  it('407 is a proxy speaking of itself: the data is held', () => {
+    expect(classify(answer(407), reading)).toMatchObject({
+      kind: 'blocked',
+      by: 'endpoint',
+      error: { kind: 'proxy', status: 407 },
+    });
+  });
+
   it.each([400, 422, 402, 406, 409, 410, 411, 415, 418, 431, 451])('%i calls the request malformed', (status) => {
     expect(classify(answer(status), reading)).toMatchObject({ kind: 'malformed', error: { status } });
   });
