@@ -27,17 +27,6 @@ async function fillSpool({ stateDir }: RelayHome, bodies: readonly Uint8Array[])
   await spool.close();
 }
 
-/** A log record with a body of this many bytes beside its number. */
-function largeRequest(number: number, bytes: number): Uint8Array {
-  // An unknown field of the export request: 1000, length-delimited.
-  const padding = Buffer.alloc(bytes, 'x');
-  return Buffer.concat([numberedRequest('logs', number), Buffer.from([0xc2, 0x3e, ...varint(bytes)]), padding]);
-}
-
-function varint(value: number): number[] {
-  return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...varint(value >>> 7)];
-}
-
 /** True when a connection is not refused. */
 function accepts(port: number): Promise<boolean> {
   return new Promise((resolve) => {
@@ -72,7 +61,7 @@ test('a damaged spool of 50 MB: requests that come at once wait for its repair a
   const stored = 800;
   await fillSpool(
     home,
-    Array.from({ length: stored }, (_, number) => largeRequest(number, 65_536)),
+    Array.from({ length: stored }, (_, number) => numberedRequest('logs', number, 65_536)),
   );
   const database = join(home.stateDir, 'spool.db');
   expect((await stat(database)).size).toBeGreaterThan(50_000_000);

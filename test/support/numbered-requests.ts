@@ -58,11 +58,17 @@ function template(signal: Signal, json: (attributes: readonly unknown[]) => obje
   return Buffer.from(result.body);
 }
 
-/** An encoded request with this number. `padding` makes it larger by about as many bytes, with another attribute. */
-export function numberedRequest(signal: Signal, number: number): Buffer {
+/** An encoded request with this number, and with so many bytes of ballast. */
+export function numberedRequest(signal: Signal, number: number, ballastBytes = 0): Buffer {
   const body = Buffer.from(templates[signal]);
   body.write(String(number).padStart(digits, '0'), body.indexOf(placeholder) + 2, 'latin1');
-  return body;
+  if (ballastBytes === 0) return body;
+  // Field 1000, length-delimited, which the request's message does not know.
+  return Buffer.concat([body, Buffer.from([0xc2, 0x3e, ...varint(ballastBytes)]), Buffer.alloc(ballastBytes, 'x')]);
+}
+
+function varint(value: number): number[] {
+  return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...varint(value >>> 7)];
 }
 
 /** The numbers in an encoded request, merged or not, in order. */
