@@ -94,6 +94,22 @@ describe('waiting', () => {
     expect(await relay.waiting()).toBe(500);
   });
 
+  it('ends for every signal of a destination when one of them gets through', async () => {
+    const vendor = await vendorWith({ answer: () => status(503) });
+    const relay = await startRelay();
+    await relay.configure(destinationAt(vendor.url, { signals: ['metrics', 'logs'] }));
+    await relay.accept(['m'], 'metrics');
+    await relay.waiting();
+    relay.clock.advance(500);
+    await until('metrics have failed twice', () => vendor.seen.length === 2);
+    await relay.accept(['l'], 'logs');
+    await until('both wait', () => relay.facts().signals.every(({ nextAttemptAt }) => nextAttemptAt !== null));
+    vendor.setAnswer(() => ok());
+    relay.clock.advance(500);
+    await relay.drained();
+    expect(takenBy(vendor)).toHaveLength(2);
+  });
+
   it('does not try earlier because new data came', async () => {
     const vendor = await vendorWith({ answer: () => status(503) });
     const relay = await startRelay();

@@ -1,5 +1,5 @@
 import type { ParseArgsOptionsConfig } from 'node:util';
-import { parseArguments, takesNoArguments, wholeNumber } from './arguments.ts';
+import { commonOptions, parseArguments, takesNoArguments, wholeNumber } from './arguments.ts';
 import { exitCodes } from './cli-error.ts';
 import type { Command } from './commands.ts';
 import { atExit } from './demo/at-exit.ts';
@@ -7,9 +7,12 @@ import { playDemo } from './demo/play.ts';
 import { liveView, plainView, type View } from './demo/view.ts';
 import type { Io } from './io.ts';
 
-const bounds = { min: 6, max: 3_600 };
+const bounds = { min: 3, max: 3_600 };
 
-const options = { seconds: { type: 'string', default: '20' } } as const satisfies ParseArgsOptionsConfig;
+const options = {
+  ...commonOptions,
+  seconds: { type: 'string', default: '20' },
+} as const satisfies ParseArgsOptionsConfig;
 
 /** As a shell reports a program that Ctrl-C ended: 128 and the number of SIGINT. */
 const interruptedExitCode = 130;
@@ -26,7 +29,8 @@ Usage: span-relay demo [--seconds N]
                    relay's next attempt
   --help           this text
 
-A live picture in a terminal, else plain lines. It uses neither the state folder nor the config file of the relay.
+A live picture in a terminal, else plain lines. It has a state folder and a config file of its own: --state-dir and
+--config are taken, as by every command, and change nothing.
 Exits with 0 when the books balance and nothing is lost, 1 when not, ${interruptedExitCode} when it was interrupted.
 `,
   async run(args, io) {

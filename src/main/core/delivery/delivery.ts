@@ -60,7 +60,11 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   function start(destination: Destination, before: Running | undefined): void {
     const senders = new Map<Signal, Sender>();
     for (const signal of destination.signals) {
-      const sender = new Sender(options, destination, signal, before?.senders.get(signal)?.facts());
+      // What one signal has found out, the others need not wait for.
+      const onRecovered = () =>
+        wakeSenders([...senders.values()].filter((other) => other.facts().state === 'retrying'));
+      const history = before?.senders.get(signal)?.facts();
+      const sender = new Sender({ ...options, onRecovered }, destination, signal, history);
       senders.set(signal, sender);
       sender.start(endings.get(`${destination.name}\n${signal}`) ?? Promise.resolve());
     }

@@ -25,6 +25,8 @@ export interface SenderParts {
   readonly log: Log;
   /** Something that `facts` tells has changed. */
   readonly onChange: () => void;
+  /** The destination takes data again after it did not. */
+  readonly onRecovered: () => void;
 }
 
 /** Brings the data of one signal to one destination, oldest first, one request in flight. */
@@ -244,6 +246,7 @@ export class Sender {
       this.#log(state === 'ok' ? 'info' : 'warn', `delivery ${state}`, { kind: error?.kind, status: error?.status });
     }
     this.#parts.onChange();
+    if (state === 'ok' && (before === 'retrying' || before === 'blocked')) this.#parts.onRecovered();
   }
 
   /** The spool failed us, or there is a bug: neither may end delivery. */
