@@ -26,7 +26,8 @@ import {
   type TestSpool,
   toSpan,
 } from '../support/open-test-spool.ts';
-import { copyAsKilled, payload, quickFolder, stateFolder } from '../support/spool-folder.ts';
+import { payload } from '../support/payload.ts';
+import { copyAsKilled, quickFolder, stateFolder } from '../support/spool-folder.ts';
 import { until } from '../support/until.ts';
 import { cutTo, flipByteOf, pagesOf, scribble, scribblePages } from './spool-damage.ts';
 

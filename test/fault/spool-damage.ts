@@ -1,6 +1,6 @@
 import { closeSync, openSync, readFileSync, statSync, truncateSync, writeSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import { payload } from '../support/spool-folder.ts';
+import { payload } from '../support/payload.ts';
 
 export const pageBytes = 4096;
 

@@ -2,7 +2,7 @@ import { silentLog } from '../../src/main/core/log.ts';
 import { openSpool } from '../../src/main/core/spool/open-spool.ts';
 import { SpoolError } from '../../src/main/core/spool/spool.ts';
 import { signals } from '../../src/shared/signal.ts';
-import { payload } from '../support/spool-folder.ts';
+import { payload } from '../support/payload.ts';
 
 /** A process of its own that accepts without end and prints the id of each acknowledged request. To be killed. */
 const [folder = '', bytes = '3000'] = process.argv.slice(2);

@@ -4,7 +4,7 @@ import { openSpool, type SpoolOptions } from '../../src/main/core/spool/open-spo
 import type { Spool, SpoolDestination, SpoolEvent } from '../../src/main/core/spool/spool.ts';
 import { imbalance } from '../../src/shared/ledger.ts';
 import { signals } from '../../src/shared/signal.ts';
-import { payload } from './spool-folder.ts';
+import { payload } from './payload.ts';
 
 export const toSpan: readonly SpoolDestination[] = [{ name: 'span', signals }];
 

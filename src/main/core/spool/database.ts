@@ -3,6 +3,12 @@ import { DatabaseSync } from 'node:sqlite';
 
 export const pageBytes = 4096;
 
+/** What a payload can take in the file, in bytes: one that is longer than half a page shares its pages with no other. */
+export function storedBytes(length: number): number {
+  const withKeys = length + 64;
+  return withKeys > pageBytes / 2 ? Math.ceil(withKeys / (pageBytes - 4)) * pageBytes : withKeys;
+}
+
 /** For how long another connection's lock is waited for. */
 export const busyTimeoutMs = 5000;
 

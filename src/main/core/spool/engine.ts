@@ -1,7 +1,7 @@
 import type { HourRow } from '../../../shared/ledger.ts';
 import type { QuarantinedRequest } from '../../../shared/quarantine.ts';
 import type { Signal } from '../../../shared/signal.ts';
-import { busyTimeoutMs, classifyFault, closeQuietly, pragmaNumber } from './database.ts';
+import { busyTimeoutMs, classifyFault, closeQuietly, pragmaNumber, storedBytes } from './database.ts';
 import { enforceQuota, expire } from './eviction.ts';
 import { ensureReserve, keepDamaged, releaseReserve, spoolFiles } from './files.ts';
 import { checkpoint, makeRoom } from './full-disk.ts';
@@ -250,6 +250,8 @@ export class SpoolEngine {
       if (change.op === 'destinations') this.#destinations = change.destinations;
     }
     this.#writeWatermark();
+    // At once, so that the file takes the room it needs before another program does.
+    if (this.#pressed) checkpoint(this.#store, 'PASSIVE');
     if (changes.some(({ op }) => op === 'accept')) this.#reportDisk(false);
   }
 
@@ -285,8 +287,9 @@ export class SpoolEngine {
   }
 }
 
+/** What new payloads take on the disk. */
 function bytesOf(changes: readonly Change[]): number {
   return changes
     .flatMap((change) => (change.op === 'accept' ? change.requests : []))
-    .reduce((total, { body }) => total + body.length, 0);
+    .reduce((total, { body }) => total + storedBytes(body.length), 0);
 }

@@ -9,15 +9,17 @@ const overheadBytes = 128 * 1024;
 const shrinkPages = 16;
 
 /**
- * Sees to it that a commit with payloads of `incomingBytes` fits on a disk without room, by the quota's rule: the
+ * Sees to it that a commit whose payloads take `incomingBytes` fits on a disk without room, by the quota's rule: the
  * oldest data goes. Nothing is removed when that would not be enough. Returns whether the commit can be tried.
  */
 export function makeRoom(store: SpoolStore, incomingBytes: number): boolean {
   const path = String(store.db.location());
   // Not TRUNCATE: the room that the log has on the disk is not given away while there is no other.
-  if (!checkpoint(store, 'RESTART')) return false;
+  const settled = checkpoint(store, 'RESTART');
+  // What only changes the books takes some pages of the log, and is tried in any case.
   if (incomingBytes === 0) return true;
-  const needed = Math.ceil(incomingBytes * 1.25) + overheadBytes;
+  if (!settled && !shrinkToFile(store, path)) return false;
+  const needed = Math.ceil(incomingBytes * 1.1) + overheadBytes;
   const lack = () => {
     const logGrowth = Math.max(0, needed - fileBytes(`${path}-wal`));
     const fileGrowth = Math.max(0, needed - unusedBytes(store));
@@ -35,6 +37,22 @@ export function makeRoom(store: SpoolStore, incomingBytes: number): boolean {
     now = next;
   }
   return lack().all <= 0;
+}
+
+/**
+ * For a log that holds more pages than the file has room for: as many pages of the oldest data are removed from the
+ * end, so that the file need not grow. Everything stays as it is when that cannot be done.
+ */
+function shrinkToFile(store: SpoolStore, path: string): boolean {
+  const overhang = pragmaNumber(store.db, 'page_count') * pageBytes - fileBytes(path);
+  if (overhang > 0) {
+    if (evictableBytes(store) + unusedBytes(store) < overhang) return false;
+    store.transaction(() => {
+      evictBytes(store, overhang + overheadBytes - unusedBytes(store));
+      store.db.exec(`PRAGMA incremental_vacuum(${Math.ceil(overhang / pageBytes)})`);
+    });
+  }
+  return checkpoint(store, 'RESTART');
 }
 
 /** Moves the write-ahead log into the database; false when there is no room for that. */

@@ -2,7 +2,7 @@ import { closeSync, fsyncSync, openSync, rmSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
 import { signals } from '../../../shared/signal.ts';
-import { classifyFault, closeQuietly, openDatabase } from './database.ts';
+import { classifyFault, closeQuietly, openDatabase, storedBytes } from './database.ts';
 import { companions, forgetDamaged, freeDiskBytes, installRebuilt, releaseReserve, spoolFiles } from './files.ts';
 import { hourMs, writeHourSql } from './hour.ts';
 import {
@@ -60,7 +60,7 @@ export function repair(folder: string, details: RepairDetails): RepairReport {
     withoutRoom(error);
   }
   removeRebuilt(folder);
-  const room = Math.max(0, Math.floor(freeDiskBytes(folder) * 0.75) - emptyBytes);
+  const room = Math.max(0, Math.floor(freeDiskBytes(folder) * 0.9) - emptyBytes);
   return rebuild(folder, { ...details, keptIn: '' }, room);
 }
 
@@ -71,7 +71,7 @@ function removeRebuilt(folder: string): void {
   for (const companion of companions) rmSync(spoolFiles(folder).rebuilt + companion, { force: true });
 }
 
-/** Salvages the newest `maxBytes` of payloads. */
+/** Salvages the newest requests, as many as fit into `maxBytes` of the disk. */
 function rebuild(folder: string, details: RepairDetails, maxBytes: number): RepairReport {
   const files = spoolFiles(folder);
   removeRebuilt(folder);
@@ -80,8 +80,8 @@ function rebuild(folder: string, details: RepairDetails, maxBytes: number): Repa
   try {
     fresh = openDatabase(files.rebuilt);
     migrate(fresh);
-    // A file that is thrown away when it is not finished needs no log, and a log would need its size a second time.
-    fresh.exec('PRAGMA journal_mode = OFF');
+    // A file that is thrown away when it is not finished needs no log on the disk: that would take its size again.
+    fresh.exec('PRAGMA journal_mode = MEMORY');
     fresh.exec('PRAGMA synchronous = OFF');
     fresh.exec('BEGIN IMMEDIATE');
     const inFile = fromTables(damaged);
@@ -105,7 +105,6 @@ function rebuild(folder: string, details: RepairDetails, maxBytes: number): Repa
     };
     insertReport(fresh, report);
     fresh.exec('COMMIT');
-    fresh.exec('PRAGMA journal_mode = WAL');
     fresh.close();
     damaged?.close();
     syncFile(files.rebuilt);
@@ -281,7 +280,7 @@ function toRequest({ id, signal, received_at, points, crc, only_for, body: paylo
 /** The id from which on the newest requests fit into `maxBytes`. */
 function firstThatFits(owed: ReturnType<typeof owedRequests>, maxBytes: number): number {
   if (maxBytes === Number.MAX_SAFE_INTEGER) return 0;
-  const sizes = [...owed].map(({ request: { id, body } }) => ({ id, bytes: body.length }));
+  const sizes = [...owed].map(({ request: { id, body } }) => ({ id, bytes: storedBytes(body.length) }));
   let left = maxBytes;
   let keepFrom = Number.MAX_SAFE_INTEGER;
   for (const { id, bytes } of sizes.sort((a, b) => b.id - a.id)) {

@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import type { Change } from '../../../../src/main/core/spool/engine.ts';
 import type { Batch, SpoolDestination } from '../../../../src/main/core/spool/spool.ts';
 import { type Signal, signals } from '../../../../src/shared/signal.ts';
-import { payload } from '../../../support/spool-folder.ts';
+import { payload } from '../../../support/payload.ts';
 import {
   dayMs,
   destinationNames,
