@@ -1,3 +1,5 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { numberedRequest, numbersIn, post } from '../support/numbered-requests.ts';
 import { freePort, makeHome, startRelay } from '../support/relay.ts';
@@ -94,4 +96,12 @@ test('a stop that is asked for while the relay starts is heard', async () => {
   await using relay = startRelay(home);
   await until('the port is open', () => relay.stderr().includes('receiver: listening'));
   expect(await relay.stop()).toEqual({ code: 0, signal: null });
+});
+
+test('a state folder that cannot be used is told in a sentence', async () => {
+  await using home = await makeHome();
+  await mkdir(join(home.stateDir, 'agent.lock'), { recursive: true });
+  await using relay = startRelay(home);
+  expect(await relay.exited).toEqual({ code: 1, signal: null });
+  expect(relay.stderr()).toContain(`The state folder ${home.stateDir} cannot be used`);
 });

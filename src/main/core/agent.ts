@@ -69,8 +69,10 @@ const dayMs = 86_400_000;
  */
 export async function startAgent(options: AgentOptions): Promise<AgentStart> {
   const { stateDir, log, clock = systemClock } = options;
+  let firstLock: StateLock | undefined;
   try {
     await ensurePrivateFolder(stateDir);
+    firstLock = options.replace ? undefined : lockState(stateDir, process.pid);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     return {
@@ -78,7 +80,6 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
       message: `The state folder ${stateDir} cannot be used (${reason}). Name another with --state-dir.`,
     };
   }
-  const firstLock = options.replace ? undefined : lockState(stateDir, process.pid);
   if (firstLock?.kind === 'taken') return alreadyRunning(firstLock);
 
   const recorder = new HealthRecorder(clock);
