@@ -31,7 +31,8 @@ export function openSpool(options: SpoolOptions): Spool {
   });
 }
 
-function workerPort(options: ServiceOptions): Port {
+/** The spool in a worker thread of its own. */
+export function workerPort(options: ServiceOptions): Port {
   const worker = new Worker(siblingModule(import.meta.url, './worker'), {
     workerData: options,
     name: 'spool',
@@ -66,7 +67,7 @@ function samePort(options: ServiceOptions, now: () => number): Port {
 }
 
 /** In a short-lived thread of its own, so that nobody waits for it. */
-function findDamage(database: string): Promise<string | undefined> {
+export function findDamage(database: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     const worker = new Worker(siblingModule(import.meta.url, './integrity-worker'), { workerData: database });
     worker.unref();
