@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   cpSync,
   existsSync,
@@ -388,6 +390,24 @@ describe('repairs themselves', () => {
     expect(readdirSync(folder).filter((name) => name.includes('rebuilt'))).toEqual([]);
   });
 
+  test('one that is killed again and again, sooner and later, is finished by the start that is left alone', {
+    timeout: 60_000,
+  }, async () => {
+    const { folder, database } = prepared('closed');
+    scribblePages(database, [
+      ...pagesOf(database, 'request', 'leaf').slice(600, 601),
+      ...pagesOf(database, 'state', 'leaf'),
+    ]);
+    const seen: string[] = [];
+    for (const delayMs of [0, 3, 8, 15, 25, 40, 60, 80]) seen.push(await openAndKill(folder, delayMs));
+    expect(seen.join()).toContain('repairing');
+    const { spool } = await openTestSpool(folder);
+    expect((await drain(spool)).size).toBe(stored - delivered - 1);
+    expect(logsOf(spool)).toMatchObject({ accepted: stored * 2, dropped: { corruption: 2 } });
+    expect(await contradictions(spool)).toEqual([]);
+    expect(readdirSync(join(folder, 'damaged')).length).toBeLessThanOrEqual(2);
+  });
+
   test('one that was cut off while it was installing is finished', async () => {
     const whole = prepared('closed');
     const { folder, database } = prepared('killed');
@@ -433,3 +453,20 @@ describe('repairs themselves', () => {
     expect(await contradictions(spool)).toEqual([]);
   });
 });
+
+/** What the process said before it was killed, `delayMs` after it began to repair, or had nothing more to do. */
+async function openAndKill(folder: string, delayMs: number): Promise<string> {
+  const opener = spawn(process.execPath, [join(import.meta.dirname, 'spool-opener.ts'), folder], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const exited = once(opener, 'exit');
+  let said = '';
+  opener.stdout.on('data', (text) => {
+    if (!said.includes('repairing') && String(text).includes('repairing')) {
+      setTimeout(() => opener.kill('SIGKILL'), delayMs);
+    }
+    said += text;
+  });
+  await exited;
+  return said;
+}
