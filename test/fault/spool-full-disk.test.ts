@@ -4,9 +4,11 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { silentLog } from '../../src/main/core/log.ts';
+import { openSpool } from '../../src/main/core/spool/open-spool.ts';
 import type { Spool } from '../../src/main/core/spool/spool.ts';
 import { SpoolError } from '../../src/main/core/spool/spool.ts';
-import { contradictions, drain, fill, logsOf, openTestSpool } from '../support/open-test-spool.ts';
+import { contradictions, drain, fill, logsOf, openTestSpool, toSpan } from '../support/open-test-spool.ts';
 import { payload } from '../support/payload.ts';
 import { smallDisk, whyNoDisk } from '../support/small-disk.ts';
 import { until } from '../support/until.ts';
@@ -22,7 +24,7 @@ async function send(spool: Spool, count: number, bytes: number): Promise<number>
       await spool.accept({ signal: 'logs', points: 2, body: payload(at, bytes) });
       acknowledged++;
     } catch (error) {
-      if (!(error instanceof SpoolError) || error.kind !== 'disk-full') throw error;
+      if (!(error instanceof SpoolError)) throw error;
       spool.refuse('logs', 2);
     }
   }
@@ -165,11 +167,22 @@ for (const kind of ['tmpfs', 'ext4'] as const) {
     test('a start on a disk that is already full waits for room and then runs', async () => {
       const disk = smallDisk(kind, 16);
       disk.fillUpTo(0);
-      const opening = openTestSpool(disk.folder).catch((error: unknown) => error);
-      expect(await opening).toMatchObject({ kind: 'unavailable' });
+      const limits = { maxBytes: 256 * megabyte, maxAgeMs: 1e12 };
+      const spool = openSpool({ folder: disk.folder, limits, log: silentLog, destinations: toSpan });
+      onTestFinished(() => spool.close());
+      await expect(spool.setDestinations(toSpan)).rejects.toMatchObject({
+        kind: expect.stringMatching('unavailable|disk-full'),
+      });
+      await expect(spool.accept({ signal: 'logs', points: 2, body: payload(1, 3000) })).rejects.toBeInstanceOf(
+        SpoolError,
+      );
+      spool.refuse('logs', 2);
       disk.clear();
-      const { spool } = await openTestSpool(disk.folder);
-      expect((await fill(spool, 20)).size).toBe(20);
+      // Nobody has to set the destinations again.
+      await until('a request is accepted', async () => (await send(spool, 1, 3000)) === 1);
+      expect(await contradictions(spool)).toEqual([]);
+      expect((await drain(spool)).size).toBe(1);
+      await until('the refusals are booked', () => logsOf(spool).refused >= 2);
     });
   });
 }

@@ -93,7 +93,7 @@ export class SpoolClient implements Spool {
   }
 
   async setDestinations(destinations: readonly SpoolDestination[]): Promise<void> {
-    this.#service = { ...this.#service, destinations };
+    this.#service = { ...this.#service, destinations, areSet: true };
     await this.#change({ op: 'destinations', destinations });
     this.#tell({ kind: 'owed' });
   }

@@ -7,6 +7,8 @@ export interface ServiceOptions {
   readonly folder: string;
   readonly limits: SpoolLimits;
   readonly destinations: readonly SpoolDestination[];
+  /** Whether these destinations were set before: then they are set again before anything else is committed. */
+  readonly areSet?: boolean;
 }
 
 /** To the spool's thread. Each `ticket` is answered once. */

@@ -20,7 +20,9 @@ export function createSpoolService(
   post: (message: FromService) => void,
   later: (action: () => void) => void,
 ): (message: ToService) => void {
-  let { limits, destinations } = options;
+  let { limits, destinations, areSet = false } = options;
+  /** They could not be committed yet. Whoever is accepted before that would be owed to nobody. */
+  let areDue = areSet;
   let engine: SpoolEngine | undefined;
   let unavailable = 'the spool is closed';
   let closed = false;
@@ -32,6 +34,7 @@ export function createSpoolService(
     if (closed || engine) return;
     try {
       engine = new SpoolEngine({ ...options, limits, destinations, emit: (event) => post({ kind: 'event', event }) });
+      areDue = areSet;
       frame = createFrameWriter();
       answer([]);
       post({ kind: 'event', event: { kind: 'ready' } });
@@ -68,8 +71,24 @@ export function createSpoolService(
     }
   };
 
+  /** Returns why that cannot be done now. */
+  const commitDestinations = (): Outcome<unknown> | undefined => {
+    const result = attempt((open) => open.change([{ op: 'destinations', destinations }])[0]);
+    const outcome = result.ok ? (result.value as Outcome) : result;
+    if (!outcome.ok) return outcome;
+    areDue = false;
+    return undefined;
+  };
+
   const commit = (changes: readonly { ticket: number; change: Change }[]) => {
-    for (const { change } of changes) if (change.op === 'destinations') ({ destinations } = change);
+    for (const { change } of changes) {
+      if (change.op !== 'destinations') continue;
+      ({ destinations } = change);
+      areSet = true;
+      areDue = true;
+    }
+    const refusal = areDue ? commitDestinations() : undefined;
+    if (refusal) return answer(changes.map(({ ticket }) => ({ ticket, outcome: refusal })));
     const result = attempt((open) => open.change(changes.map(({ change }) => change)));
     const outcomes = result.ok && Array.isArray(result.value) ? (result.value as readonly Outcome[]) : [];
     answer(changes.map(({ ticket }, at) => ({ ticket, outcome: result.ok ? (outcomes[at] ?? result) : result })));
