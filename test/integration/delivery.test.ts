@@ -110,6 +110,24 @@ describe('waiting', () => {
     expect(takenBy(vendor)).toHaveLength(2);
   });
 
+  it('gives a destination that was too slow more time', async () => {
+    const gate = Promise.withResolvers<void>();
+    const vendor = await vendorWith({ answer: () => gate.promise.then(() => ok()) });
+    const relay = await startRelay();
+    await relay.configure(destinationAt(vendor.url, { timeoutMs: 20_000 }));
+    await relay.accept(['x']);
+    await until('the vendor has it', () => vendor.seen.length === 1);
+    relay.clock.advance(20_000);
+    await relay.waiting();
+    expect(relay.facts().lastError).toMatchObject({ kind: 'timeout' });
+    relay.clock.advance(500);
+    await until('the vendor has it again', () => vendor.seen.length === 2);
+    relay.clock.advance(39_000);
+    gate.resolve();
+    await relay.drained();
+    expect(vendor.seen).toHaveLength(2);
+  });
+
   it('does not try earlier because new data came', async () => {
     const vendor = await vendorWith({ answer: () => status(503) });
     const relay = await startRelay();

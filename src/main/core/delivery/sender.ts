@@ -29,6 +29,16 @@ export interface SenderParts {
   readonly onRecovered: () => void;
 }
 
+const maxPatience = 4;
+
+/** A destination that always takes longer than the time-out would get the same data again and again: wait longer for it. */
+function nextPatience(patience: number, verdict: Verdict, inTime: boolean): number {
+  if (verdict.kind === 'retry' && verdict.possiblySent && verdict.error.kind === 'timeout') {
+    return Math.min(patience * 2, maxPatience);
+  }
+  return verdict.kind === 'delivered' && inTime ? 1 : patience;
+}
+
 /** Brings the data of one signal to one destination, oldest first, one request in flight. */
 export class Sender {
   readonly #parts: SenderParts;
@@ -44,6 +54,8 @@ export class Sender {
   #spoolFailures = 0;
   #lastWasStale = false;
   #answeredInMs = 0;
+  /** By how much the time-out is longer than configured. */
+  #patience = 1;
   /** The spool holds a batch as in flight for us. */
   #holding = false;
   /** What is in flight may have reached the destination without being booked. */
@@ -143,6 +155,7 @@ export class Sender {
         const startMs = clock.monotonicMs();
         const verdict = await this.#send(body, credential);
         this.#answeredInMs = clock.monotonicMs() - startMs;
+        this.#patience = nextPatience(this.#patience, verdict, this.#answeredInMs < this.#destination.timeoutMs);
         this.#possiblySent = verdict.kind === 'delivered' || (verdict.kind === 'retry' && verdict.possiblySent);
         if (verdict.kind === 'retry' || verdict.kind === 'blocked') return verdict;
         this.#lastWasStale = false;
@@ -193,7 +206,7 @@ export class Sender {
       url,
       headers: { ...credential.headers, 'content-type': 'application/x-protobuf' },
       body,
-      timeoutMs: this.#destination.timeoutMs,
+      timeoutMs: this.#destination.timeoutMs * this.#patience,
       signal: this.#abort.signal,
     });
     return readAnswer(result, {
