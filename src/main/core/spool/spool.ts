@@ -137,7 +137,7 @@ export interface RepairReport {
   readonly at: number;
   /** What was wrong, in words. */
   readonly reason: string;
-  /** The folder in which the damaged files are kept. */
+  /** The folder in which the damaged files are kept; empty when the disk had no room to keep them. */
   readonly keptIn: string;
   readonly salvagedRequests: number;
   /** Points that were owed and could not be read, over all destinations. */
