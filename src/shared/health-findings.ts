@@ -73,7 +73,8 @@ function spoolFindings(facts: HealthFacts): NotedFinding[] {
       note('spool.corrupted', {
         seen: `${latest.reason} (${formatDuration(facts.now - latest.at)} ago)`,
         effect: `${countOf(latest.salvagedRequests, 'request')} saved, ${latest.lostPoints === 0 ? 'nothing' : lost} lost`,
-        source: latest.keptIn,
+        // Without room for a copy there is no folder of its own.
+        source: latest.keptIn || folder,
       }),
     );
   }

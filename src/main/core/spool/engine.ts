@@ -5,6 +5,7 @@ import { busyTimeoutMs, classifyFault, closeQuietly, pragmaNumber, storedBytes }
 import { enforceQuota, expire } from './eviction.ts';
 import { ensureReserve, keepDamaged, releaseReserve, spoolFiles } from './files.ts';
 import { checkpoint, makeRoom } from './full-disk.ts';
+import { purgeHours, readHours, readRepairs } from './history.ts';
 import { type OpenOptions, openStore, repairStore } from './open-store.ts';
 import {
   discardQuarantined,
@@ -105,7 +106,7 @@ export class SpoolEngine {
   #maintain(): boolean {
     const store = this.#store;
     const more = store.transaction(() => {
-      store.purgeHours();
+      purgeHours(store.db, this.#options.now());
       const expired = expire(store, this.#limits, this.#options.now(), rowsPerStep);
       return enforceQuota(store, this.#limits.maxBytes, { rows: rowsPerStep }) || expired;
     });
@@ -125,7 +126,7 @@ export class SpoolEngine {
   }
 
   hours(hours: number): readonly HourRow[] {
-    return this.#guard(() => this.#store.hours(hours));
+    return this.#guard(() => readHours(this.#store.db, hours, this.#options.now()));
   }
 
   verify(): readonly string[] {
@@ -133,7 +134,7 @@ export class SpoolEngine {
   }
 
   repairs(): readonly RepairReport[] {
-    return this.#guard(() => this.#store.repairs());
+    return this.#guard(() => readRepairs(this.#store.db));
   }
 
   quarantineList(destination?: string): readonly QuarantinedRequest[] {
@@ -150,7 +151,7 @@ export class SpoolEngine {
       if (this.#quarantined?.asOf !== store.quarantineChanges) {
         this.#quarantined = { asOf: store.quarantineChanges, counts: quarantinedCounts(store) };
       }
-      return { ...store.books(), quarantined: this.#quarantined.counts, usedBytes: store.usedBytes() };
+      return { ...store.books.snapshot(), quarantined: this.#quarantined.counts, usedBytes: store.usedBytes() };
     });
   }
 
@@ -186,7 +187,7 @@ export class SpoolEngine {
 
   /** On a full disk it waits for the next commit that succeeds. */
   #commitInterrupted(): void {
-    if (!this.#store.hasInterrupted) return;
+    if (!this.#store.books.hasInterrupted) return;
     try {
       this.#guard(() => this.#store.transaction(() => undefined));
     } catch (error) {
@@ -217,9 +218,9 @@ export class SpoolEngine {
   }
 
   #apply(changes: readonly Change[]): readonly Outcome[] {
-    const firstNew = this.#store.nextId;
+    const firstNew = this.#store.books.nextId;
     const outcomes = changes.map((change): Outcome => ({ ok: true, value: this.#applyOne(change) }));
-    if (this.#store.nextId > firstNew) enforceQuota(this.#store, this.#limits.maxBytes, { keepFrom: firstNew });
+    if (this.#store.books.nextId > firstNew) enforceQuota(this.#store, this.#limits.maxBytes, { keepFrom: firstNew });
     return outcomes;
   }
 
@@ -231,7 +232,7 @@ export class SpoolEngine {
       case 'refuse':
         return void store.refuse(change.signal, change.points);
       case 'destinations':
-        return void store.setDestinations(change.destinations);
+        return void store.books.setDestinations(change.destinations);
       case 'pick':
         return store.pick(change.destination, change.signal, change.limits);
       case 'settle':
@@ -280,7 +281,7 @@ export class SpoolEngine {
   /** It may stay behind, on a full disk for example: the books themselves are in the spool. */
   #writeWatermark(): void {
     try {
-      this.#watermark.write(this.#store.watermark());
+      this.#watermark.write(this.#store.books.watermark());
     } catch (error) {
       if (!(error instanceof Error && 'code' in error)) throw error;
     }

@@ -71,7 +71,7 @@ function removeOldest(
   cause: 'quota' | 'age',
   { rows, bytes, keepFrom, receivedBefore }: Bounds,
 ): number {
-  const inFlight = new Set(store.queues.flatMap((queue) => queue.inFlight.map(({ id }) => id)));
+  const inFlight = new Set(store.books.queues.flatMap((queue) => queue.inFlight.map(({ id }) => id)));
   const oldest = store.db
     .prepare(
       'SELECT id, signal, received_at, points, only_for, length(body) AS bytes FROM request WHERE id < ? ORDER BY id LIMIT ?',

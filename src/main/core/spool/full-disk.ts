@@ -72,6 +72,8 @@ function unusedBytes(store: SpoolStore): number {
 }
 
 function evictableBytes(store: SpoolStore): number {
-  const inFlight = store.queues.flatMap((queue) => queue.inFlight).reduce((total, { length }) => total + length, 0);
+  const inFlight = store.books.queues
+    .flatMap((queue) => queue.inFlight)
+    .reduce((total, { length }) => total + length, 0);
   return Math.max(0, store.usedBytes() - overheadBytes - inFlight);
 }

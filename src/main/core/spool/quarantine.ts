@@ -19,7 +19,7 @@ export function quarantinedCounts(
     .prepare('SELECT destination, count(*) AS requests, sum(points) AS points FROM quarantine GROUP BY destination')
     .all()
     .map((row) => ({
-      destination: store.destinationName(Number(row.destination)),
+      destination: store.books.destinationName(Number(row.destination)),
       requests: Number(row.requests),
       points: Number(row.points),
     }));
@@ -36,11 +36,11 @@ export function quarantinedPayload(
 /** Inside the running transaction: back into the queue of its destination. */
 export function retryQuarantined(store: SpoolStore, id: number): boolean {
   const row = store.db.prepare('SELECT * FROM quarantine WHERE id = ?').get(id);
-  const queue = row && store.queueOf(Number(row.destination), Number(row.signal));
+  const queue = row && store.books.queueOf(Number(row.destination), Number(row.signal));
   if (!queue || !(row.body instanceof Uint8Array)) return false;
   const points = Number(row.points);
   store.requeue(queue, { receivedAt: Number(row.received_at), points, crc: Number(row.crc), body: row.body });
-  store.touch(queue).rejected -= points;
+  store.books.touch(queue).rejected -= points;
   removeQuarantined(store, id);
   return true;
 }
@@ -48,9 +48,9 @@ export function retryQuarantined(store: SpoolStore, id: number): boolean {
 /** Inside the running transaction: given up, because a person said so. */
 export function discardQuarantined(store: SpoolStore, id: number): boolean {
   const row = store.db.prepare('SELECT destination, signal, points FROM quarantine WHERE id = ?').get(id);
-  const queue = row && store.queueOf(Number(row.destination), Number(row.signal));
+  const queue = row && store.books.queueOf(Number(row.destination), Number(row.signal));
   if (!queue) return false;
-  const numbers = store.touch(queue);
+  const numbers = store.books.touch(queue);
   numbers.rejected -= Number(row.points);
   numbers.discarded += Number(row.points);
   removeQuarantined(store, id);
@@ -66,7 +66,7 @@ export function removeQuarantined(store: SpoolStore, id: number): void {
 function toQuarantined(store: SpoolStore, row: Record<string, unknown>): QuarantinedRequest {
   return {
     id: Number(row.id),
-    destination: store.destinationName(Number(row.destination)),
+    destination: store.books.destinationName(Number(row.destination)),
     signal: signals[Number(row.signal)] ?? 'metrics',
     points: Number(row.points),
     bytes: Number(row.bytes),

@@ -10,7 +10,7 @@ export interface PendingCount {
 
 /** What the stored rows say is owed to each queue, counted one by one. */
 export function recount(store: SpoolStore): Map<Queue, PendingCount> {
-  const counts = new Map(store.queues.map((queue) => [queue, { requests: 0, points: 0, bytes: 0 }]));
+  const counts = new Map(store.books.queues.map((queue) => [queue, { requests: 0, points: 0, bytes: 0 }]));
   for (const request of storedKeys(store)) {
     for (const [queue, count] of counts) {
       if (!owes(queue, request)) continue;
@@ -25,13 +25,13 @@ export function recount(store: SpoolStore): Map<Queue, PendingCount> {
 /** Compares the kept numbers with the stored rows. Each difference is a sentence; none means that the books balance. */
 export function verify(store: SpoolStore): readonly string[] {
   const problems: string[] = [];
-  for (const row of store.books().ledger) {
+  for (const row of store.books.snapshot().ledger) {
     const off = imbalance(row);
     if (off !== 0) problems.push(`${row.destination} ${row.signal}: ${off} accepted points are not accounted for`);
   }
   for (const [queue, count] of recount(store)) {
     const { numbers } = queue;
-    const place = `${store.destinationName(queue.destination)} ${queue.signal}`;
+    const place = `${store.books.destinationName(queue.destination)} ${queue.signal}`;
     const compare = (what: string, kept: number, found: number) => {
       if (kept !== found) problems.push(`${place}: ${kept} pending ${what} in the books, ${found} on disk`);
     };
@@ -41,7 +41,7 @@ export function verify(store: SpoolStore): readonly string[] {
   }
   let unowned = 0;
   for (const request of storedKeys(store)) {
-    if (!store.queues.some((queue) => owes(queue, request))) unowned++;
+    if (!store.books.queues.some((queue) => owes(queue, request))) unowned++;
   }
   if (unowned > 0) problems.push(`${unowned} stored requests are owed to nobody`);
   return problems;

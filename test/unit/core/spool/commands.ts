@@ -241,7 +241,7 @@ const fromQuarantine = fc.tuple(fc.nat(), fc.constantFrom('retry' as const, 'dis
     (model, real) => {
       const chosen = choose(model.quarantined, which);
       const listed = choose(real.engine.quarantineList(), which);
-      const nextId = real.engine.store.nextId;
+      const nextId = real.engine.store.books.nextId;
       expect(real.change({ op, id: listed.id })).toEqual([true]);
       expect(real.change({ op, id: listed.id })).toEqual([false]);
       const { queue, request } = chosen;

@@ -177,7 +177,7 @@ export function expectAgreement(model: Model, real: Real): void {
   for (const { id, body } of model.stored().values()) expect(real.body(id)).toEqual(body);
   expectQuarantine(model, real);
   expectHours(model, real);
-  expect(readWatermark(spoolFiles(real.folder).watermark)?.commits).toBe(real.engine.store.commits);
+  expect(readWatermark(spoolFiles(real.folder).watermark)?.commits).toBe(real.engine.store.books.commits);
 }
 
 function expectQuarantine(model: Model, real: Real): void {
