@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { lockState } from '../../src/main/core/spool/state-lock.ts';
 import { numberedRequest, numbersIn, post } from '../support/numbered-requests.ts';
 import { freePort, makeHome, startRelay } from '../support/relay.ts';
 import { until } from '../support/until.ts';
@@ -59,6 +60,17 @@ test('a second relay on the same state folder ends with 75, says who has it, and
   expect(second.stderr()).toContain('--replace');
   expect(await post(first.port, 'metrics', numberedRequest('metrics', 1))).toBe(200);
   expect((await first.status()).listen.http.state).toBe('listening');
+});
+
+test('a relay that starts while a command looks into its spool waits for it', async () => {
+  await using home = await makeHome();
+  const command = lockState(home.stateDir, process.pid);
+  expect(command.kind).toBe('held');
+  await using relay = startRelay(home);
+  // Far less than it waits, and long enough for it to find the lock taken.
+  setTimeout(() => command.kind === 'held' && command.release(), 500);
+  await relay.ready;
+  expect(await post(relay.port, 'metrics', numberedRequest('metrics', 1))).toBe(200);
 });
 
 test.for(['SIGTERM', 'SIGINT'] as const)(

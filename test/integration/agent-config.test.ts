@@ -30,6 +30,17 @@ test('without any destination everything is kept for span, and delivered once th
   await until('the finding is gone', () => !relay.findings().includes('destination.none-configured'));
 });
 
+test('the first destination gets what came before it, whatever its name', async () => {
+  const vendor = await ownVendor();
+  const relay = await startTestAgent({});
+  await sendAll(relay.port, 1, 2);
+
+  await relay.home.writeConfig({ destinations: [{ name: 'acme', endpoint: vendor.url }] });
+
+  await until('all is delivered', () => takenBy(vendor).length === 2);
+  expect(relay.findings()).not.toContain('destination.removed-with-backlog');
+});
+
 test('without a token of its own, span gets the last one that Claude Code presented, also for what came before', async () => {
   const vendor = await ownVendor({ answer: requireToken('x-span-token', () => 'presented-2') });
   const relay = await startTestAgent({ destinations: [{ name: 'span', preset: 'span', endpoint: vendor.url }] });

@@ -24,7 +24,7 @@ import { toDestinations } from './policy/to-destinations.ts';
 import { createMovableReceiver } from './receiver/movable-receiver.ts';
 import { type AcceptedInfo, createReceiver } from './receiver/receiver.ts';
 import { openSpool } from './spool/open-spool.ts';
-import type { Spool, SpoolLimits } from './spool/spool.ts';
+import type { Spool, SpoolDestination, SpoolLimits } from './spool/spool.ts';
 import { lockState, type StateLock } from './spool/state-lock.ts';
 import { relayVersion } from './version.ts';
 
@@ -61,6 +61,9 @@ const maintainEveryMs = 60_000;
 const drainMs = 500;
 const handOverWithinMs = 10_000;
 const handOverPollMs = 5;
+/** Recounting a full spool takes a command about this long. */
+const waitForCommandMs = 5_000;
+const lockPollMs = 20;
 const dayMs = 86_400_000;
 
 /**
@@ -72,7 +75,7 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
   let firstLock: StateLock | undefined;
   try {
     await ensurePrivateFolder(stateDir);
-    firstLock = options.replace ? undefined : lockState(stateDir, process.pid);
+    firstLock = options.replace ? undefined : await takeLock(stateDir, clock);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     return {
@@ -248,6 +251,23 @@ function alreadyRunning({ pid }: Extract<StateLock, { kind: 'taken' }>): AgentSt
   return { kind: 'already-running', holder: pid === undefined ? 'process unknown' : `pid ${pid}` };
 }
 
+/** A command that looks into the spool holds the lock for a moment: it must not keep the relay from starting. */
+async function takeLock(stateDir: string, clock: Clock): Promise<StateLock> {
+  const client = controlClient(stateDir, clock);
+  const giveUpAt = clock.monotonicMs() + waitForCommandMs;
+  try {
+    for (;;) {
+      const lock = lockState(stateDir, process.pid);
+      if (lock.kind === 'held' || clock.monotonicMs() > giveUpAt) return lock;
+      const { kind } = await client.call('status', {}, { timeoutMs: waitForCommandMs });
+      if (kind !== 'not-running') return lock;
+      await new Promise<void>((resolve) => clock.after(lockPollMs, resolve));
+    }
+  } finally {
+    client.close();
+  }
+}
+
 /** Asks the agent that runs on this state folder to stop, and waits for its lock. */
 async function takeOver(stateDir: string, clock: Clock): Promise<StateLock> {
   const client = controlClient(stateDir, clock);
@@ -261,16 +281,15 @@ async function takeOver(stateDir: string, clock: Clock): Promise<StateLock> {
   }
 }
 
-/** Without any destination, everything is kept for `span` until there is one. */
+/** Without any destination, everything is kept for `span` until there is one, whatever its name. */
 function destinationsOf({ config, held }: LoadedConfig): readonly Destination[] {
   const configured = toDestinations(config, held);
   return configured.length > 0 ? configured : [{ name: 'span', endpoint: '', headers: {}, signals, timeoutMs: 0 }];
 }
 
-function spoolDestinations(
-  loaded: LoadedConfig,
-): { readonly name: string; readonly signals: Destination['signals'] }[] {
-  return destinationsOf(loaded).map(({ name, signals }) => ({ name, signals }));
+function spoolDestinations(loaded: LoadedConfig): readonly SpoolDestination[] {
+  const placeholder = loaded.config.destinations.length + loaded.held.length === 0;
+  return destinationsOf(loaded).map(({ name, signals }) => ({ name, signals, placeholder }));
 }
 
 function limitsOf({ config }: LoadedConfig): SpoolLimits {

@@ -40,6 +40,9 @@ export class BooksKeeper {
   readonly #stale = new Set<Queue>();
   /** Queues that had something in flight when the last process died; booked with the first commit of this one. */
   #interrupted: readonly Queue[] = [];
+  /** The destination that only stands in for one that is not configured yet. */
+  #placeholder: number | undefined;
+  #destinationsBefore: { names: Map<string, number>; placeholder: number | undefined } | undefined;
 
   constructor(db: DatabaseSync, sql: Statements, now: () => number) {
     this.#db = db;
@@ -80,6 +83,7 @@ export class BooksKeeper {
   committed(): void {
     this.#commits++;
     this.#interrupted = [];
+    this.#destinationsBefore = undefined;
     this.#before.clear();
     this.#stale.clear();
   }
@@ -90,15 +94,23 @@ export class BooksKeeper {
       Object.assign(queue.numbers, numbers);
       Object.assign(queue, rest);
     }
-    const known = new Set(this.#queues.splice(this.#atBegin.queues).map(({ destination }) => destination));
-    for (const [name, id] of this.#destinations) if (known.has(id)) this.#destinations.delete(name);
+    this.#queues.splice(this.#atBegin.queues);
+    if (this.#destinationsBefore) {
+      this.#destinations.clear();
+      for (const [name, id] of this.#destinationsBefore.names) this.#destinations.set(name, id);
+      this.#placeholder = this.#destinationsBefore.placeholder;
+      this.#destinationsBefore = undefined;
+    }
     this.#before.clear();
     this.#stale.clear();
   }
 
   setDestinations(destinations: readonly SpoolDestination[]): void {
+    this.#destinationsBefore ??= { names: new Map(this.#destinations), placeholder: this.#placeholder };
+    this.#inherit(destinations);
     const wanted = new Map(destinations.map(({ name, signals }) => [name, signals]));
     for (const name of wanted.keys()) this.#ensureDestination(name);
+    this.#markPlaceholder(destinations);
     for (const [name, id] of this.#destinations) {
       for (const queue of this.#queues) {
         if (queue.destination !== id) continue;
@@ -203,8 +215,9 @@ export class BooksKeeper {
     const state = this.#db.prepare('SELECT commits, next_id FROM state').get();
     this.#commits = Number(state?.commits ?? 0);
     this.#nextId = Number(state?.next_id ?? 1);
-    for (const row of this.#db.prepare('SELECT id, name FROM destination ORDER BY id').all()) {
+    for (const row of this.#db.prepare('SELECT id, name, placeholder FROM destination ORDER BY id').all()) {
       this.#destinations.set(String(row.name), Number(row.id));
+      if (row.placeholder === 1) this.#placeholder = Number(row.id);
     }
     const subscriptions = this.#db
       .prepare('SELECT destination, signal, first, last FROM subscription ORDER BY first')
@@ -243,6 +256,28 @@ export class BooksKeeper {
       numbers.resent += numbers.in_flight_points;
       numbers.in_flight_to = 0;
       numbers.in_flight_points = 0;
+    }
+  }
+
+  /** What was kept for nobody in particular goes to the first destination that is new. */
+  #inherit(destinations: readonly SpoolDestination[]): void {
+    const id = this.#placeholder;
+    if (id === undefined || destinations.some(({ name }) => this.#destinations.get(name) === id)) return;
+    const heir = destinations.find(({ name }) => !this.#destinations.has(name));
+    if (!heir) return;
+    this.#destinations.delete(this.destinationName(id));
+    this.#destinations.set(heir.name, id);
+    this.#sql.renameDestination.run(heir.name, id);
+  }
+
+  #markPlaceholder(destinations: readonly SpoolDestination[]): void {
+    for (const { name, placeholder = false } of destinations) {
+      const id = this.#destinations.get(name);
+      if (id === undefined || placeholder === (this.#placeholder === id)) continue;
+      // Books that a configured destination has begun stay its own.
+      if (placeholder && this.#queues.some((queue) => queue.destination === id && queue.numbers.accepted > 0)) continue;
+      this.#placeholder = placeholder ? id : undefined;
+      this.#sql.markPlaceholder.run(placeholder ? 1 : 0, id);
     }
   }
 

@@ -17,7 +17,8 @@ const migrations: readonly string[] = [
   INSERT INTO state VALUES (1, 0, 1);
   CREATE TABLE destination (
     id INTEGER PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE
+    name TEXT NOT NULL UNIQUE,
+    placeholder INTEGER NOT NULL DEFAULT 0
   );
   CREATE TABLE request (
     id INTEGER PRIMARY KEY,

@@ -52,6 +52,8 @@ export interface IncomingRequest {
 
 export interface SpoolDestination {
   readonly name: string;
+  /** Stands in for a destination that is not configured yet: the first one that is gets its queue and books. */
+  readonly placeholder?: boolean;
   readonly signals: readonly Signal[];
 }
 

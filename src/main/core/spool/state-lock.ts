@@ -1,7 +1,7 @@
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { closeQuietly } from './database.ts';
+import { classifyFault, closeQuietly } from './database.ts';
 
 export type StateLock =
   | { readonly kind: 'held'; release(): void }
@@ -16,18 +16,42 @@ export function lockState(folder: string, pid: number): StateLock {
   const pidFile = join(folder, 'agent.pid');
   const lockFile = join(folder, 'agent.lock');
   mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const db = lockOn(lockFile) ?? lockOn(lockFile, { anew: true });
+  if (db === 'taken') return { kind: 'taken', pid: readPid(pidFile) };
+  if (!db) throw new Error(`${lockFile} cannot be locked`);
+  writePid(pidFile, pid);
+  return { kind: 'held', release: () => closeQuietly(db) };
+}
+
+/** Undefined when what is there is no lock file of ours: nobody can hold a lock on such a thing, so it may be replaced. */
+function lockOn(lockFile: string, { anew } = { anew: false }): DatabaseSync | 'taken' | undefined {
+  if (anew) for (const path of [lockFile, `${lockFile}-journal`]) rmSync(path, { recursive: true, force: true });
   // Only when it is missing: closing any handle of a file gives up the POSIX locks that this process has on it.
   if (!existsSync(lockFile)) closeSync(openSync(lockFile, 'a', 0o600));
-  const db = new DatabaseSync(lockFile, { timeout: 0 });
+  let db: DatabaseSync | undefined;
   try {
+    db = new DatabaseSync(lockFile, { timeout: 0 });
     db.exec('BEGIN EXCLUSIVE');
+    return db;
   } catch (error) {
-    closeQuietly(db);
-    if (!(error instanceof Error && /locked|busy/i.test(error.message))) throw error;
-    return { kind: 'taken', pid: readPid(pidFile) };
+    if (db) closeQuietly(db);
+    if (error instanceof Error && /locked|busy/i.test(error.message)) return 'taken';
+    if (anew || !(classifyFault(error) === 'damaged' || isFolder(lockFile))) throw error;
+    return undefined;
   }
-  writeFileSync(pidFile, `${pid}\n`, { mode: 0o600 });
-  return { kind: 'held', release: () => closeQuietly(db) };
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
+/** For texts only: without it the lock is as good. */
+function writePid(path: string, pid: number): void {
+  try {
+    writeFileSync(path, `${pid}\n`, { mode: 0o600 });
+  } catch {
+    rmSync(path, { recursive: true, force: true });
+  }
 }
 
 function readPid(path: string): number | undefined {

@@ -27,6 +27,8 @@ export function prepareStatements(db: DatabaseSync) {
        SELECT ?1, signal, received_at, ?2, points, ?3, ?4, crc, body FROM request WHERE id = ?5`,
     ),
     addDestination: statement('INSERT INTO destination (id, name) VALUES (?, ?)'),
+    renameDestination: statement('UPDATE destination SET name = ? WHERE id = ?'),
+    markPlaceholder: statement('UPDATE destination SET placeholder = ? WHERE id = ?'),
     addQueue: statement('INSERT INTO queue (destination, signal) VALUES (?, ?)'),
     writeQueue: statement(
       `UPDATE queue SET ${[...flowNames, ...levelNames].map((name) => `${name} = ?`).join(', ')} WHERE destination = ? AND signal = ?`,

@@ -320,3 +320,36 @@ test('a watermark that cannot be written does not keep anybody waiting', () => {
   spool.accept(1);
   expect(spool.book().pending).toBe(4);
 });
+
+const standIn = { name: 'span', signals, placeholder: true };
+
+test('what was kept for nobody in particular goes to the first destination that is configured, books and all', () => {
+  const spool = openEngine({ names: [] });
+  spool.toAll([standIn]);
+  spool.accept(3);
+  spool.reopen();
+  spool.toAll([
+    { name: 'acme', signals },
+    { name: 'other', signals },
+  ]);
+  expect(spool.engine.books().ledger.map(({ destination }) => destination)).not.toContain('span');
+  expect(spool.book('acme')).toMatchObject({ accepted: 6, pending: 6 });
+  expect(spool.book('other')).toMatchObject({ accepted: 0 });
+  const ids = spool.pick('acme');
+  expect(ids).toHaveLength(3);
+  spool.settle(ids.at(-1) ?? 0, 'acme');
+  expect(spool.engine.verify()).toEqual([]);
+  spool.toAll([standIn]);
+  expect(spool.book('acme')).toMatchObject({ delivered: 6 });
+});
+
+test('what was kept for span stays with span once span is configured', () => {
+  const spool = openEngine({ names: [] });
+  spool.toAll([standIn]);
+  spool.accept(1);
+  spool.toAll([{ name: 'span', signals }]);
+  spool.toAll([{ name: 'acme', signals }]);
+  expect(spool.book('span')).toMatchObject({ accepted: 2, pending: 2 });
+  expect(spool.book('acme')).toMatchObject({ accepted: 0 });
+  expect(spool.engine.verify()).toEqual([]);
+});

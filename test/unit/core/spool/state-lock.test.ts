@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { statSync } from 'node:fs';
+import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { lockState } from '../../../../src/main/core/spool/state-lock.ts';
@@ -50,5 +50,26 @@ test('it makes the folder, and only its owner can read what is in it', () => {
   const lock = lockState(folder, 1);
   expect(statSync(folder).mode & 0o777).toBe(0o700);
   for (const name of ['agent.lock', 'agent.pid']) expect(statSync(join(folder, name)).mode & 0o777, name).toBe(0o600);
+  if (lock.kind === 'held') lock.release();
+});
+
+test.each([
+  ['random bytes', (path: string) => writeFileSync(path, Buffer.alloc(600, 7))],
+  ['zeros', (path: string) => writeFileSync(path, Buffer.alloc(4096))],
+  ['a folder', (path: string) => mkdirSync(path)],
+])('%s in the place of the lock keep nobody from starting', (_, damage) => {
+  const folder = stateFolder();
+  mkdirSync(folder, { recursive: true });
+  damage(join(folder, 'agent.lock'));
+  const lock = lockState(folder, 1);
+  expect(lock.kind).toBe('held');
+  if (lock.kind === 'held') lock.release();
+});
+
+test('a folder in the place of the process id keeps nobody from starting', () => {
+  const folder = stateFolder();
+  mkdirSync(join(folder, 'agent.pid'), { recursive: true });
+  const lock = lockState(folder, 1);
+  expect(lock.kind).toBe('held');
   if (lock.kind === 'held') lock.release();
 });
