@@ -1,4 +1,5 @@
 import { numbersIn } from '../support/numbered-requests.ts';
+import type { Random } from '../support/random.ts';
 import { type AnswerScript, ok, startVendor, status, type Vendor } from '../support/vendor.ts';
 
 /** A vendor stand-in that misbehaves at random, is killed and comes back, and counts what it was given. */
@@ -18,7 +19,7 @@ export interface FlakyVendor {
 
 type Deed = 'took' | 'refused' | 'tookAndReset' | 'resetUnread' | 'crashed';
 
-export async function startFlakyVendor(random: () => number): Promise<FlakyVendor> {
+export async function startFlakyVendor(random: Random): Promise<FlakyVendor> {
   const arrivals = new Map<number, number>();
   const deeds: Record<Deed, number> = { took: 0, refused: 0, tookAndReset: 0, resetUnread: 0, crashed: 0 };
   let behaves = false;

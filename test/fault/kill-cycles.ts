@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { imbalance, type LedgerRow } from '../../src/shared/ledger.ts';
+import { seededRandom } from '../support/random.ts';
 import { freePort, makeHome, type Relay, startRelay } from '../support/relay.ts';
 import { until } from '../support/until.ts';
 import { type FlakyVendor, startFlakyVendor } from './flaky-vendor.ts';
-import { seededRandom } from './random.ts';
 import { type Senders, startSenders } from './senders.ts';
 
 export interface KillOptions {

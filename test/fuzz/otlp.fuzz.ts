@@ -7,6 +7,7 @@ import { inspectRequest } from '../../src/main/core/otlp/inspect.ts';
 import { transcodeJson } from '../../src/main/core/otlp/json.ts';
 import { isMessageType, type MessageType, messages, pointTypes, requestType } from '../../src/main/core/otlp/schema.ts';
 import { type Signal, signals } from '../../src/shared/signal.ts';
+import { below, pick, type Random, randomBytes, seededRandom } from '../support/random.ts';
 
 /** How many inputs were taken and how many refused: a fuzzer that only sees one of the two tests little. */
 export interface FuzzResult {
@@ -73,14 +74,14 @@ async function fuzz(
     ...signals.map((signal) => ({ signal, body: recorded(signal, encoding) })),
     richMetrics(encoding),
   ];
-  const random = randomFrom(seed);
+  const random = seededRandom(seed);
   const result = { accepted: 0, refused: 0 };
   for (let iteration = 0; iteration < iterations; iteration++) {
-    const recording = random.pick(recordings);
+    const recording = pick(random, recordings);
     // Now and then a request comes to the wrong path.
-    const signal = random.below(20) === 0 ? random.pick(signals) : recording.signal;
+    const signal = below(random, 20) === 0 ? pick(random, signals) : recording.signal;
     let input: Buffer = recording.body;
-    for (let count = 1 + random.below(3); count > 0; count--) input = mutate(input, random);
+    for (let count = 1 + below(random, 3); count > 0; count--) input = mutate(input, random);
     const startedAt = performance.now();
     try {
       if (check(signal, input)) result.accepted++;
@@ -137,31 +138,31 @@ function richMetrics(encoding: 'pb' | 'json'): Recording {
 }
 
 function mutateBinary(input: Buffer, random: Random): Buffer {
-  const at = random.below(input.length + 1);
-  switch (random.below(10)) {
+  const at = below(random, input.length + 1);
+  switch (below(random, 10)) {
     case 0:
     case 1:
       return flipBit(input, random);
     case 2:
-      return random.below(2) === 0
+      return below(random, 2) === 0
         ? input.subarray(0, at)
-        : splice(input, at, random.below(8), random.bytes(random.below(8)));
+        : splice(input, at, below(random, 8), randomBytes(random, below(random, 8)));
     case 8: {
       // The same length, so that what is around stays well formed.
-      const inserted = random.bytes(random.below(8));
+      const inserted = randomBytes(random, below(random, 8));
       return splice(input, at, inserted.length, inserted);
     }
     case 3:
       // A byte that may be a length or a tag becomes another one that might matter.
-      return splice(input, at, 1, Buffer.of(random.pick([0, 1, 3, 4, 0x0b, 0x0c, 0x7f, 0x80, 0xff])));
+      return splice(input, at, 1, Buffer.of(pick(random, [0, 1, 3, 4, 0x0b, 0x0c, 0x7f, 0x80, 0xff])));
     case 4:
-      return splice(input, at, 0, random.pick(hostileVarints));
+      return splice(input, at, 0, pick(random, hostileVarints));
     case 5:
-      return splice(input, at, 0, input.subarray(at, at + random.below(200)));
+      return splice(input, at, 0, input.subarray(at, at + below(random, 200)));
     case 6:
-      return Buffer.concat([input, nestedValues(random.below(60))]);
+      return Buffer.concat([input, nestedValues(below(random, 60))]);
     default:
-      return Buffer.concat([input, Buffer.alloc(random.below(300), random.pick([0x0b, 0x0a, 0x2a, 0x80]))]);
+      return Buffer.concat([input, Buffer.alloc(below(random, 300), pick(random, [0x0b, 0x0a, 0x2a, 0x80]))]);
   }
 }
 
@@ -186,27 +187,27 @@ function wrap(tag: number, content: Buffer): Buffer<ArrayBuffer> {
 }
 
 function mutateText(input: Buffer, random: Random): Buffer {
-  const at = random.below(input.length + 1);
-  switch (random.below(10)) {
+  const at = below(random, input.length + 1);
+  switch (below(random, 10)) {
     case 0:
       return flipBit(input, random);
     case 1:
-      return random.below(4) === 0 ? input.subarray(0, at) : splice(input, at, 0, Buffer.from(' \n'));
+      return below(random, 4) === 0 ? input.subarray(0, at) : splice(input, at, 0, Buffer.from(' \n'));
     case 2:
-      return splice(input, at, random.below(8), random.bytes(random.below(4)));
+      return splice(input, at, below(random, 8), randomBytes(random, below(random, 4)));
     case 3:
-      return splice(input, at, 0, input.subarray(at, at + random.below(200)));
+      return splice(input, at, 0, input.subarray(at, at + below(random, 200)));
     case 4:
     case 5:
-      return replaceSome(input, random, /\d+/g, random.pick(hostileNumbers));
+      return replaceSome(input, random, /\d+/g, pick(random, hostileNumbers));
     case 6:
-      return replaceSome(input, random, /"[^"]*"/g, random.pick(hostileStrings));
+      return replaceSome(input, random, /"[^"]*"/g, pick(random, hostileStrings));
     case 7:
-      return replaceSome(input, random, /\{"stringValue":"[^"]*"\}/g, random.pick(hostileValues(random.below(60))));
+      return replaceSome(input, random, /\{"stringValue":"[^"]*"\}/g, pick(random, hostileValues(below(random, 60))));
     case 8:
-      return replaceSome(input, random, /[{}[\],:]/g, random.pick(['{', '}', '[', ']', ',', ':', '']));
+      return replaceSome(input, random, /[{}[\],:]/g, pick(random, ['{', '}', '[', ']', ',', ':', '']));
     default:
-      return Buffer.concat([input, Buffer.from(random.pick(['', ' ', '\n{}', '\u0000', ']', '[['.repeat(500)]))]);
+      return Buffer.concat([input, Buffer.from(pick(random, ['', ' ', '\n{}', '\u0000', ']', '[['.repeat(500)]))]);
   }
 }
 
@@ -281,10 +282,10 @@ function hostileValues(levels: number): string[] {
 function replaceSome(input: Buffer, random: Random, pattern: RegExp, replacement: string): Buffer {
   let text = input.toString('latin1');
   const insert = Buffer.from(replacement).toString('latin1');
-  for (let count = 1 + random.below(3); count > 0; count--) {
+  for (let count = 1 + below(random, 3); count > 0; count--) {
     const matches = [...text.matchAll(pattern)];
     if (matches.length === 0) break;
-    const match = random.pick(matches);
+    const match = pick(random, matches);
     text = text.slice(0, match.index) + insert + text.slice(match.index + match[0].length);
   }
   return Buffer.from(text, 'latin1');
@@ -292,12 +293,12 @@ function replaceSome(input: Buffer, random: Random, pattern: RegExp, replacement
 
 function flipBit(input: Buffer, random: Random): Buffer {
   const copy = Buffer.from(input);
-  const at = random.below(copy.length);
-  if (copy.length > 0) copy.writeUInt8(copy.readUInt8(at) ^ (1 << random.below(8)), at);
+  const at = below(random, copy.length);
+  if (copy.length > 0) copy.writeUInt8(copy.readUInt8(at) ^ (1 << below(random, 8)), at);
   return copy;
 }
 
-function splice(input: Buffer, at: number, removed: number, inserted: Buffer): Buffer {
+function splice(input: Buffer, at: number, removed: number, inserted: Uint8Array): Buffer {
   return Buffer.concat([input.subarray(0, at), inserted, input.subarray(at + removed)]);
 }
 
@@ -328,32 +329,4 @@ function countPoints(type: MessageType, value: unknown): number {
       count += countPoints(field.type, Reflect.get(value, name));
   }
   return count;
-}
-
-interface Random {
-  /** An integer from 0 to `limit` - 1; 0 for a limit of 0. */
-  below(limit: number): number;
-  pick<T>(choices: readonly T[]): T;
-  bytes(length: number): Buffer;
-}
-
-/** Mulberry32, so that a seed repeats a run. */
-function randomFrom(seed: number): Random {
-  let state = seed >>> 0;
-  const next = () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-  const below = (limit: number) => Math.floor(next() * limit);
-  return {
-    below,
-    pick(choices) {
-      const choice = choices[below(choices.length)];
-      if (choice === undefined) throw new Error('Nothing to pick from');
-      return choice;
-    },
-    bytes: (length) => Buffer.from(Array.from({ length }, () => below(256))),
-  };
 }

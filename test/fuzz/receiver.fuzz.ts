@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
@@ -9,6 +8,7 @@ import { inspectRequest } from '../../src/main/core/otlp/inspect.ts';
 import { type Inflation, inflate, inflateInline } from '../../src/main/core/receiver/inflate.ts';
 import { createReceiver } from '../../src/main/core/receiver/receiver.ts';
 import { signals } from '../../src/shared/signal.ts';
+import { below, pick, type Random, randomBytes, seededRandom } from '../support/random.ts';
 
 /** How many inputs got which answer: a fuzzer that sees only one kind tests little. `closed`: no answer at all. */
 export interface FuzzedAnswers {
@@ -54,7 +54,7 @@ export async function fuzzReceiver(seed: number, iterations: number): Promise<Fu
   await receiver.start();
   const byStatus: Record<string, number> = {};
   let closed = 0;
-  const random = randomOf(seed);
+  const random = seededRandom(seed);
   let next = 0;
   const run = async () => {
     while (next < iterations) {
@@ -98,7 +98,7 @@ export async function fuzzReceiver(seed: number, iterations: number): Promise<Fu
 /** Inflates mutated gzip both ways. Throws when the two disagree, give too much, throw or hang. */
 export async function fuzzGzip(seed: number, iterations: number): Promise<Record<Inflation['outcome'], number>> {
   const outcomes: Record<Inflation['outcome'], number> = { inflated: 0, malformed: 0, 'too-large': 0, overloaded: 0 };
-  const random = randomOf(seed);
+  const random = seededRandom(seed);
   for (let iteration = 0; iteration < iterations; iteration++) {
     const where = `seed ${seed}, iteration ${iteration}`;
     const maxBytes = pick(random, [1, 5_000, 100_000]);
@@ -119,7 +119,6 @@ export async function fuzzGzip(seed: number, iterations: number): Promise<Record
   return outcomes;
 }
 
-type Random = () => number;
 type Ending = 'end' | 'wait' | 'reset';
 
 const bodies = signals.flatMap((signal) =>
@@ -130,28 +129,12 @@ const bodies = signals.flatMap((signal) =>
 
 const plains = [...bodies, Buffer.alloc(300_000), Buffer.alloc(0)];
 
-/** mulberry32: small, and the same everywhere for the same seed. */
-function randomOf(seed: number): Random {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-function pick<T>(random: Random, choices: readonly T[]): T {
-  const choice = choices[Math.floor(random() * choices.length)];
-  assert.ok(choice !== undefined);
-  return choice;
-}
-
 function makeInput(random: Random): { bytes: Buffer; ending: Ending } {
   const kind = random();
   const requests = Array.from({ length: random() < 0.2 ? 3 : 1 }, () => makeRequest(random));
   const whole = Buffer.concat(requests);
-  const bytes = kind < 0.3 ? whole : kind < 0.9 ? mutate(random, whole) : randomBytes(Math.floor(random() * 300));
+  const bytes =
+    kind < 0.3 ? whole : kind < 0.9 ? mutate(random, whole) : Buffer.from(randomBytes(random, below(random, 300)));
   const ending = random();
   return { bytes, ending: ending < 0.85 ? 'end' : ending < 0.93 ? 'wait' : 'reset' };
 }
@@ -204,7 +187,7 @@ function head(method: string, path: string, headers: Readonly<Record<string, str
 function chunks(random: Random, body: Buffer): Buffer[] {
   const framed: Buffer[] = [];
   for (let at = 0; at < body.length; ) {
-    const chunk = body.subarray(at, at + 1 + Math.floor(random() * 4000));
+    const chunk = body.subarray(at, at + 1 + below(random, 4000));
     framed.push(Buffer.from(`${chunk.length.toString(16)}\r\n`), chunk, Buffer.from('\r\n'));
     at += chunk.length;
   }
@@ -227,14 +210,14 @@ const tokens = [
 
 function mutate(random: Random, input: Buffer): Buffer {
   let bytes: Buffer = Buffer.from(input);
-  for (let count = 1 + Math.floor(random() * 4); count > 0; count--) {
+  for (let count = 1 + below(random, 4); count > 0; count--) {
     // The head is where most decisions are made.
     const reach = random() < 0.5 ? Math.min(bytes.length, 300) : bytes.length;
-    const at = Math.floor(random() * reach);
-    const length = Math.floor(random() * 20);
-    switch (Math.floor(random() * 5)) {
+    const at = below(random, reach);
+    const length = below(random, 20);
+    switch (below(random, 5)) {
       case 0:
-        if (bytes.length > 0) bytes[at] = Math.floor(random() * 256);
+        if (bytes.length > 0) bytes[at] = below(random, 256);
         break;
       case 1:
         bytes = Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + length)]);
