@@ -74,14 +74,28 @@ test('a file that is replaced by rename is applied, time and again', async () =>
   }
 });
 
-test('a file that is deleted means the defaults, and one that comes back is applied', async () => {
-  await write(withPort(1_001));
+test('a file that is deleted keeps what was in force, and says so, until it is back', async () => {
+  await write({ ...withPort(1_001), destinations: [{ name: 'held' }] });
   const source = await openSource();
   await rm(join(root, 'config'), { recursive: true });
   await eventually(() => expect(source.current.exists).toBe(false));
-  expect(port(source)).toBe(14_318);
+  expect(port(source)).toBe(1_001);
+  expect(source.current.held.map(({ name }) => name)).toEqual(['held']);
+  await source.reload();
+  expect(source.current.problems.map(({ message }) => message)).toEqual([
+    'the config file: expected a file, found none: it is gone; what was in force stays in force until it is back or the relay restarts.',
+  ]);
   await write(withPort(1_002));
   await eventually(() => expect(port(source)).toBe(1_002));
+  expect(source.current.problems).toEqual([]);
+});
+
+test('a file that was deleted is no problem for the next start: the defaults are in force', async () => {
+  await write(withPort(1_001));
+  await (await openSource()).close();
+  await rm(join(root, 'config'), { recursive: true });
+  const source = await openSource();
+  expect(source.current).toMatchObject({ exists: false, problems: [], config: { listen: { http: 14_318 } } });
 });
 
 test('a broken file keeps what was in force, and says so, until it is mended', async () => {

@@ -67,6 +67,6 @@ export function unknownKeys(at: string, value: object, known: readonly string[])
 }
 
 /** A key as it may be shown: what does not look like a key may be a secret in the wrong place. */
-function describeKey(key: string): string {
+export function describeKey(key: string): string {
   return /^[\w$-]{1,40}$/.test(key) ? key : `(a key of ${countOf(key.length, 'character')})`;
 }

@@ -8,11 +8,16 @@ import { writePrivateFile } from './private-file.ts';
 
 export interface LoadedConfig {
   readonly file: string;
-  /** False when there is no config file: then the defaults are in force, and that is no problem. */
+  /**
+   * False when there is no config file. If there has been none since the start, the defaults are in force, and that is no
+   * problem; else what was in force stays, and that is one.
+   */
   readonly exists: boolean;
   readonly config: Config;
   /** Named in the file but not usable yet: data is to be kept for them. */
   readonly held: readonly HeldDestination[];
+  /** Keys that are well formed and that this version does not use. */
+  readonly unused: readonly string[];
   readonly problems: readonly ConfigProblem[];
 }
 
@@ -63,7 +68,7 @@ export async function openConfigSource(options: ConfigSourceOptions): Promise<Co
   }
 
   async function readAgain(): Promise<void> {
-    const loaded = await load(file, current.config);
+    const loaded = stillThere(current, await load(file, current.config));
     if (closed || JSON.stringify(loaded) === JSON.stringify(current)) return;
     current = loaded;
     for (const listener of listeners) listener(loaded);
@@ -115,13 +120,25 @@ export async function openConfigSource(options: ConfigSourceOptions): Promise<Co
 async function load(file: string, lastGood: Config | undefined): Promise<LoadedConfig> {
   try {
     const text = await readIfThere(file);
-    if (text === undefined) return { file, exists: false, config: defaultConfig, held: [], problems: [] };
+    if (text === undefined) return { file, exists: false, config: defaultConfig, held: [], unused: [], problems: [] };
     return { file, exists: true, ...parseConfig(text, lastGood) };
   } catch (error) {
     const consequence = lastGood === undefined ? 'the defaults are in force' : 'the last good config stays in force';
     const unreadable = problem('the config file', 'a readable file', messageOf(error), consequence);
-    return { file, exists: true, config: lastGood ?? defaultConfig, held: [], problems: [unreadable] };
+    return { file, exists: true, config: lastGood ?? defaultConfig, held: [], unused: [], problems: [unreadable] };
   }
+}
+
+/** A file that vanishes is an accident more often than a wish: what was in force stays, until it is back or the relay restarts. */
+function stillThere(before: LoadedConfig, loaded: LoadedConfig): LoadedConfig {
+  const wasNeverThere = !before.exists && before.problems.length === 0;
+  if (loaded.exists || wasNeverThere) return loaded;
+  const consequence = 'what was in force stays in force until it is back or the relay restarts';
+  return {
+    ...before,
+    exists: false,
+    problems: [problem('the config file', 'a file', 'none: it is gone', consequence)],
+  };
 }
 
 function lastGoodOf(text: string): Config | undefined {

@@ -47,7 +47,7 @@ export function readDestination(
   ownHttpPort: number,
   consequence: (name: string | undefined) => string,
 ): DestinationReading {
-  const name = nameOf(value);
+  const name = destinationNameOf(value);
   const parsed = v.safeParse(destinationSchema, value);
   const mistakes = parsed.success
     ? crossMistakes(parsed.output, ownHttpPort)
@@ -103,7 +103,8 @@ function crossMistakes(parsed: Parsed, ownHttpPort: number): Mistake[] {
   return mistakes;
 }
 
-function nameOf(value: unknown): string | undefined {
+/** The name that an entry of `destinations` gives; undefined where it is missing or cannot be used. */
+export function destinationNameOf(value: unknown): string | undefined {
   const named = v.safeParse(v.object({ name: destinationName }), value);
   return named.success ? named.output.name : undefined;
 }
@@ -113,8 +114,17 @@ function mistakeOf(issue: v.BaseIssue<unknown>): Mistake {
   const [top] = path;
   const isHeaderName = path.at(-1)?.origin === 'key' && path.length > 1;
   const shown = isHeaderName ? path.slice(0, -1) : path;
-  const key = shown.map((item) => (typeof item.key === 'number' ? `[${item.key}]` : `.${String(item.key)}`)).join('');
+  const key = shown.map(({ key }) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`)).join('');
+  if (isHeaderName) return { key, expected: issue.message, found: describeHeaderName(String(issue.input)) };
   return { key, expected: issue.message, found: found(top?.key, issue.input) };
+}
+
+/** The name of a header is no secret, but a whole `Name: value` in its place may hold one. */
+function describeHeaderName(name: string): string {
+  if (/^[\w-]{1,64}$/.test(name)) return `"${name}"`;
+  const start = /^([\w-]{1,64})[: ]/.exec(name)?.[1];
+  const kind = describeKind(name);
+  return start === undefined ? kind : `${kind} that starts with "${start}"`;
 }
 
 function found(key: unknown, value: unknown): string {

@@ -14,7 +14,11 @@ export const anObject = v.message(
 
 export const aList = v.message(v.array(v.unknown()), 'a list');
 
+export const aText = v.string('a text');
+
 export const httpPort = wholeNumber(0, 65_535, 'a port');
+
+export const grpcPort = httpPort;
 
 export const maxBytes = wholeNumber(2 ** 20, 2 ** 40, 'a number of bytes');
 
@@ -31,13 +35,10 @@ const aName = 'a name of letters, digits, dots, dashes and underscores, at most 
 export const destinationName = v.message(v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9._-]{0,62}$/i)), aName);
 
 /** RFC 9110, section 5.6.2: a token. */
-const headerName = v.message(
-  v.pipe(
-    v.string(),
-    v.regex(/^[!#$%&'*+.^_`|~\w-]+$/),
-    v.check((name) => !ownHeaders.includes(name.toLowerCase())),
-  ),
-  'an HTTP header name that the relay does not set itself',
+const headerName = v.pipe(
+  v.string(),
+  v.regex(/^[!#$%&'*+.^_`|~\w-]+$/, "a valid HTTP header name (letters, digits and any of !#$%&'*+-.^_`|~)"),
+  v.check((name) => !ownHeaders.includes(name.toLowerCase()), 'a header that the relay does not set itself'),
 );
 
 const ownHeaders: readonly string[] = [
@@ -54,9 +55,11 @@ const ownHeaders: readonly string[] = [
 ];
 
 /** RFC 9110, section 5.5: visible characters with blanks and tabs between them. */
-const headerValue = v.message(
-  v.pipe(v.string(), v.trim(), v.maxLength(8_192), v.regex(/^[\t\x20-\x7E\xA0-\xFF]*$/)),
-  'a text that can stand in an HTTP header',
+const headerValue = v.pipe(
+  v.string('a text'),
+  v.trim(),
+  v.maxLength(8_192, 'a text of at most 8,192 characters'),
+  v.regex(/^[\t\x20-\x7E\xA0-\xFF]*$/, 'a text that can stand in an HTTP header: in one line, of Latin-1 characters'),
 );
 
 const token = v.message(

@@ -26,7 +26,7 @@ const lastGood: Config = {
 
 describe('a valid config', () => {
   test('an empty object means the defaults', () => {
-    expect(read({})).toEqual({ config: defaultConfig, problems: [], held: [] });
+    expect(read({})).toEqual({ config: defaultConfig, problems: [], held: [], unused: [] });
   });
 
   test('every key is taken over', () => {
@@ -72,7 +72,7 @@ describe('a valid config', () => {
   });
 
   test('what is in force is itself a config without problems, so that it can be kept as the last good one', () => {
-    expect(read(lastGood)).toEqual({ config: lastGood, problems: [], held: [] });
+    expect(read(lastGood)).toEqual({ config: lastGood, problems: [], held: [], unused: [] });
   });
 
   test('a byte order mark is skipped', () => {
@@ -158,11 +158,12 @@ describe('an unknown key', () => {
   test.each([
     [{ destination: [] }, 'unknown key "destination" is ignored; did you mean "destinations"?'],
     [{ listen: { htpp: 1 } }, 'unknown key "listen.htpp" is ignored; did you mean "http"?'],
-    [{ listen: { grpc: 1 } }, 'unknown key "listen.grpc" is ignored; the keys here are http.'],
+    [{ listen: { https: 1 } }, 'unknown key "listen.https" is ignored; did you mean "http"?'],
+    [{ listen: { socket: 1 } }, 'unknown key "listen.socket" is ignored; the keys here are http, grpc.'],
     [{ spool: { maxbytes: 1 } }, 'unknown key "spool.maxbytes" is ignored; did you mean "maxBytes"?'],
     [
-      { resourceAttributes: {} },
-      'unknown key "resourceAttributes" is ignored; the keys here are listen, destinations, spool.',
+      { proxy: {} },
+      'unknown key "proxy" is ignored; the keys here are listen, destinations, spool, resourceAttributes.',
     ],
     [
       { destinations: [{ name: 'a', endpoint: 'https://a.example', singals: [] }] },
@@ -173,6 +174,27 @@ describe('an unknown key', () => {
     expect(messages(parsed)).toEqual([message]);
     expect(parsed.config.listen).toEqual(defaultConfig.listen);
     expect(parsed.held).toEqual([]);
+  });
+});
+
+describe('a key of the format that this version does not use', () => {
+  test('is accepted when it is well formed', () => {
+    const parsed = read({ listen: { grpc: 14_317 }, resourceAttributes: { work_email: 'dev@example.com' } });
+    expect(parsed).toMatchObject({
+      problems: [],
+      config: defaultConfig,
+      unused: ['listen.grpc', 'resourceAttributes'],
+    });
+  });
+
+  test.each([
+    [{ listen: { grpc: 70_000 } }, 'listen.grpc', 'a port: a whole number from 0 to 65,535', 'a number'],
+    [{ resourceAttributes: [] }, 'resourceAttributes', 'an object', 'a list of 0'],
+    [{ resourceAttributes: { team: 7 } }, 'resourceAttributes.team', 'a text', 'a number'],
+  ])('%j is a problem', (value, key, expected, found) => {
+    const { problems, unused } = read(value);
+    expect(problems).toEqual([expect.objectContaining({ key, expected, found })]);
+    expect(unused).toEqual([]);
   });
 });
 
@@ -201,11 +223,12 @@ describe('an invalid destination', () => {
     ['destinations[0].token', { name: 'a', preset: 'span', token: '' }, 'without blanks'],
     ['destinations[0].token', { name: 'a', preset: 'span', token: 5 }, 'without blanks'],
     ['destinations[0].headers', { ...ok, headers: 'X-A: b' }, 'an object'],
-    ['destinations[0].headers', { ...ok, headers: { 'X A': 'b' } }, 'an HTTP header name'],
+    ['destinations[0].headers', { ...ok, headers: { 'X A': 'b' } }, 'a valid HTTP header name'],
     ['destinations[0].headers', { ...ok, headers: { 'Content-Type': 'b' } }, 'that the relay does not set itself'],
     ['destinations[0].headers', { ...ok, headers: { 'X-A': 'b', 'x-a': 'c' } }, 'each header once'],
     ['destinations[0].headers.X-A', { ...ok, headers: { 'X-A': 'b\r\nX-B: c' } }, 'stand in an HTTP header'],
-    ['destinations[0].headers.X-A', { ...ok, headers: { 'X-A': 1 } }, 'stand in an HTTP header'],
+    ['destinations[0].headers.X-A', { ...ok, headers: { 'X-A': 1 } }, 'a text'],
+    ['destinations[0].headers.X-A', { ...ok, headers: { 'X-A': 'b'.repeat(8_193) } }, 'at most 8,192 characters'],
     ['destinations[0].signals', { ...ok, signals: [] }, 'at least one'],
     ['destinations[0].signals', { ...ok, signals: 'logs' }, 'a list of'],
     ['destinations[0].signals[1]', { ...ok, signals: ['logs', 'spans'] }, '"metrics", "logs" or "traces"'],
@@ -262,6 +285,52 @@ describe('an invalid destination', () => {
     expect(messages(parsed)[0]).toContain('destinations[0].name: expected a name');
     expect(messages(parsed)[0]).toContain('found nothing; this destination is left out.');
   });
+});
+
+describe('an entry that cannot be told to be one of the last good destinations', () => {
+  const [span] = lastGood.destinations;
+  const other = { name: 'other', endpoint: 'https://other.example' };
+
+  test.each([
+    ['without a name', { nmae: 'span', preset: 'span', token: 't' }],
+    ['with an unusable name', { name: 'my span', preset: 'span', token: 't' }],
+    ['that is no object', 'span'],
+    ['with the name of another', { ...other, name: 'Other' }],
+  ])('%s keeps those that no entry names, and says so', (_, entry) => {
+    const parsed = read({ destinations: [other, entry] }, lastGood);
+    expect(parsed.config.destinations.map(({ name }) => name)).toEqual(['other', 'span']);
+    expect(parsed.config.destinations[1]).toEqual(span);
+    expect(messages(parsed)[0]).toMatch(
+      /; this destination is left out; "span", which no entry names, stays as it was, because this may be it\.$/,
+    );
+  });
+
+  test('keeps nothing that another entry names, in whatever case', () => {
+    const parsed = read({ destinations: [{ name: 'SPAN', preset: 'span' }, { preset: 'span' }] }, lastGood);
+    expect(parsed.config.destinations.map(({ name }) => name)).toEqual(['SPAN']);
+    expect(messages(parsed)[0]).toMatch(/found nothing; this destination is left out\.$/);
+  });
+
+  test('a misspelt "destinations" keeps them all', () => {
+    const parsed = read({ destinatons: [other] }, lastGood);
+    expect(parsed.config.destinations).toEqual(lastGood.destinations);
+    expect(messages(parsed)).toEqual([
+      'unknown key "destinatons" is ignored; did you mean "destinations"?',
+      'destinations: expected a list, found nothing; the last good ones stay in force, because an unknown key may be meant for it.',
+    ]);
+  });
+});
+
+test.each([
+  [{ 'X A': 'b' }, 'found a text of 3 characters that starts with "X"'],
+  [{ 'X-Span-Token: CANARY': 'b' }, 'found a text of 20 characters that starts with "X-Span-Token"'],
+  [{ 'a/b+CANARY==': 'b' }, 'found a text of 12 characters'],
+  [{ 'Content-Type': 'b' }, 'expected a header that the relay does not set itself, found "Content-Type"'],
+  [{ 'X-A': 'b', 'x-a': 'c' }, 'found "x-a" more than once'],
+])('a mistake in the headers %j tells which one', (headers, words) => {
+  const parsed = withDestination({ name: 'a', endpoint: 'https://a.example', headers });
+  expect(messages(parsed)[0]).toContain(`${words};`);
+  expect(messages(parsed)[0]).not.toContain('CANARY');
 });
 
 describe('broken JSON', () => {
