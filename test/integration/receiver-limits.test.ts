@@ -184,15 +184,56 @@ describe('connections', () => {
     for (const agent of agents) agent.destroy();
   });
 
-  test('at twice the limit they are dropped unheard, and the relay recovers', async () => {
-    await using relay = await startReceiver({ limits: { maxConnections: 2, headersTimeoutMs: 10_000 } });
-    const silent = await Promise.all(Array.from({ length: 12 }, () => openRaw(relay.port)));
-    // Eight of twelve are dropped.
+  test('over the limit the connection that has been silent the longest makes room', async () => {
+    await using relay = await startReceiver({ limits: { maxConnections: 2, maxSilentMs: 0 } });
+    const [first, second] = [await openRaw(relay.port), await openRaw(relay.port)];
+    expect((await send(relay.port, '/healthz', { method: 'GET' })).status).toBe(200);
+    await first.closed;
+    expect(second.socket.destroyed).toBe(false);
+    second.socket.destroy();
+  });
+
+  test('one that has sent a byte, or has just come, does not make room', async () => {
+    await using relay = await startReceiver({ limits: { maxConnections: 2, maxSilentMs: 60_000 } });
+    const [speaking, silent] = [await openRaw(relay.port), await openRaw(relay.port)];
+    speaking.socket.write('POST /v1/logs HTTP/1.1\r\n');
+    const refusal = await send(relay.port, '/healthz', { method: 'GET' });
+    expect(refusal).toMatchObject({ status: 503, message: expect.stringContaining('Too many connections') });
+    for (const { socket } of [speaking, silent]) {
+      expect(socket.destroyed).toBe(false);
+      socket.destroy();
+    }
+  });
+
+  test('silent connections in any number do not hold the port, however young they are', async () => {
+    await using relay = await startReceiver({ limits: { maxConnections: 4, maxSilentMs: 60_000 } });
+    const silent = await Promise.all(Array.from({ length: 64 }, () => openRaw(relay.port)));
     let closed = 0;
     for (const { closed: end } of silent) void end.then(() => closed++);
-    await until(() => closed >= 8);
+    await until(() => closed >= 64 - 4 * 1.5);
+    const answer = await send(relay.port, '/healthz', { method: 'GET' });
+    expect([200, 503]).toContain(answer.status);
     for (const { socket } of silent) socket.destroy();
-    await until(() => closed === 12);
+  });
+
+  test('at twice the limit they are dropped unheard, which is told, and the relay recovers', async () => {
+    await using relay = await startReceiver({ limits: { maxConnections: 2, headersTimeoutMs: 60_000 } });
+    // They are not silent, so none makes room for another.
+    const slow: Awaited<ReturnType<typeof openRaw>>[] = [];
+    while (relay.answeredWithRefusal.length === 0) {
+      const raw = await openRaw(relay.port);
+      raw.socket.write('POST /v1/logs HTTP/1.1\r\n');
+      slow.push(raw);
+    }
+    const [told] = relay.answeredWithRefusal;
+    expect(told).toEqual({
+      status: 503,
+      reason: 'connection-dropped',
+      message: expect.stringContaining('A connection was closed unheard'),
+    });
+    expect(relay.log.filter((line) => line.includes('reason=connection-dropped'))).toHaveLength(1);
+    for (const { socket } of slow) socket.destroy();
+    await Promise.all(slow.map(({ closed }) => closed));
     let answer = await send(relay.port, '/healthz', { method: 'GET' }).catch(() => undefined);
     while (answer?.status !== 200)
       answer = await send(relay.port, '/healthz', { method: 'GET' }).catch(() => undefined);

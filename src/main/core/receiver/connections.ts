@@ -18,6 +18,8 @@ export interface Connection {
   closing: boolean;
   /** Nothing that still arrives is looked at. */
   deaf: boolean;
+  /** Since when it has been at rest: since it came, or since its last answer. Monotonic. */
+  restingSinceMs: number;
 }
 
 /** Why a body will never be complete. */
@@ -26,15 +28,17 @@ export type Interruption = 'timeout' | 'malformed';
 /** All client connections of the receiver, over all of its addresses. */
 export class Connections {
   readonly #maxConnections: number;
+  readonly #maxSilentMs: number;
   readonly #lingerMs: number;
   readonly #clock: Clock;
   readonly #all = new Map<Duplex, Connection>();
-  /** Between requests, the longest at rest first. */
-  readonly #idle = new Set<Connection>();
+  /** Without a request, the longest at rest first. */
+  readonly #resting = new Set<Connection>();
   #onEmpty: () => void = () => undefined;
 
-  constructor(options: { maxConnections: number; lingerMs: number; clock: Clock }) {
+  constructor(options: { maxConnections: number; maxSilentMs: number; lingerMs: number; clock: Clock }) {
     this.#maxConnections = options.maxConnections;
+    this.#maxSilentMs = options.maxSilentMs;
     this.#lingerMs = options.lingerMs;
     this.#clock = options.clock;
   }
@@ -52,12 +56,14 @@ export class Connections {
       surplus: false,
       closing: false,
       deaf: false,
+      restingSinceMs: this.#clock.monotonicMs(),
     };
-    connection.surplus = this.#all.size >= this.#maxConnections && !this.#closeLongestIdle();
+    connection.surplus = this.#all.size >= this.#maxConnections && !this.makeRoom();
     this.#all.set(socket, connection);
+    this.#resting.add(connection);
     socket.once('close', () => {
       this.#all.delete(socket);
-      this.#idle.delete(connection);
+      this.#resting.delete(connection);
       connection.deaf = true;
       if (this.#all.size === 0) this.#onEmpty();
     });
@@ -69,19 +75,21 @@ export class Connections {
 
   /** Whether a connection that came as surplus may be served by now. */
   admit(connection: Connection): boolean {
-    if (connection.surplus) connection.surplus = this.#all.size > this.#maxConnections && !this.#closeLongestIdle();
+    if (connection.surplus) connection.surplus = this.#all.size > this.#maxConnections && !this.makeRoom();
     return !connection.surplus;
   }
 
   requestBegins(connection: Connection, response: ServerResponse): void {
     connection.unanswered++;
     connection.newest = response;
-    this.#idle.delete(connection);
+    this.#resting.delete(connection);
   }
 
   requestIsAnswered(connection: Connection): void {
     connection.unanswered--;
-    if (connection.unanswered === 0 && !connection.deaf) this.#idle.add(connection);
+    if (connection.unanswered > 0 || connection.deaf) return;
+    connection.restingSinceMs = this.#clock.monotonicMs();
+    this.#resting.add(connection);
   }
 
   /**
@@ -92,16 +100,18 @@ export class Connections {
   linger(connection: Connection, lastWords?: Uint8Array): void {
     const { socket } = connection;
     connection.deaf = true;
-    this.#idle.delete(connection);
+    this.#resting.delete(connection);
     if (lastWords) socket.end(lastWords);
     else socket.end();
     const cancel = this.#clock.after(this.#lingerMs, () => socket.destroy());
     socket.once('close', cancel);
   }
 
+  /** Ends the connections that are between two requests. */
   closeIdle(): void {
-    for (const { socket } of this.#idle) socket.destroySoon();
-    this.#idle.clear();
+    for (const connection of this.#resting) {
+      if (connection.newest !== undefined) this.#close(connection);
+    }
   }
 
   destroyAll(): void {
@@ -116,12 +126,26 @@ export class Connections {
     });
   }
 
-  #closeLongestIdle(): boolean {
-    const [connection] = this.#idle;
-    if (!connection) return false;
-    this.#idle.delete(connection);
+  /**
+   * Ends the connection that has been at rest the longest: between two requests, or without a byte ever. One that came just
+   * now may have its first request on the way, so it is spared while there are not too many by half.
+   */
+  makeRoom(): boolean {
+    const spare = this.#all.size <= this.#maxConnections * 1.5;
+    const now = this.#clock.monotonicMs();
+    for (const connection of this.#resting) {
+      const { newest, socket, restingSinceMs } = connection;
+      const isSilent = socket.bytesRead === 0 && !(spare && now - restingSinceMs < this.#maxSilentMs);
+      if (newest === undefined && !isSilent) continue;
+      this.#close(connection);
+      return true;
+    }
+    return false;
+  }
+
+  #close(connection: Connection): void {
+    this.#resting.delete(connection);
     connection.deaf = true;
     connection.socket.destroySoon();
-    return true;
   }
 }

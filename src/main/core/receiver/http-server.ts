@@ -33,6 +33,11 @@ export function createHttpServer(context: HttpContext): Server {
   // Node's switch for clients that end their side after the request and then wait for the answer; it has no type.
   Object.assign(server, { httpAllowHalfOpen: true });
   server.on('connection', (socket) => connections.add(socket));
+  // Node resets such a connection itself; what it would have said is not known.
+  server.on('drop', () => {
+    connections.makeRoom();
+    context.onRefusal(refusals.droppedConnectionRefusal, undefined, 0);
+  });
   server.on('request', (request, response) => begin(context, request, response, 'nothing'));
   server.on('checkContinue', (request, response) => begin(context, request, response, 'continue'));
   server.on('checkExpectation', (request, response) => begin(context, request, response, 'unknown'));

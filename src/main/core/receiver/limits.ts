@@ -9,8 +9,10 @@ export interface ReceiverLimits {
   readonly requestTimeoutMs: number;
   /** How long a connection may rest between requests; longer than the 60 s between Claude Code's metric exports. */
   readonly keepAliveTimeoutMs: number;
-  /** Beyond it idle connections are closed, then newcomers told to come back; at twice that they are dropped unheard. */
+  /** Beyond it resting connections are closed, then newcomers told to come back; at twice that they are dropped unheard. */
   readonly maxConnections: number;
+  /** How long a connection that has not sent a byte is safe from making room for another. */
+  readonly maxSilentMs: number;
   /** Of all requests that are being read, inflated or waiting for their commit. */
   readonly maxBytesInFlight: number;
   /** Up to this size a gzip body is inflated at once, on this thread: for small bodies that is the cheapest way. */
@@ -35,6 +37,8 @@ export const defaultLimits: ReceiverLimits = {
   requestTimeoutMs: 30_000,
   keepAliveTimeoutMs: 120_000,
   maxConnections: 512,
+  // Half of what a newcomer is told to wait.
+  maxSilentMs: 500,
   maxBytesInFlight: 128 * mebibyte,
   maxInlineCompressedBytes: 64 * kibibyte,
   maxInlineInflatedBytes: mebibyte,

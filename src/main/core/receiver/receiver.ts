@@ -47,7 +47,7 @@ export interface ReceiverOptions {
   refuse(signal: Signal, points: number): void;
   /** Called after every acknowledged request. */
   onRequest?(info: AcceptedInfo): void;
-  /** Called for every refused request that was answered. */
+  /** Called for every refused request that was answered, and for every connection that was dropped unheard. */
   onRefused?(info: RefusedInfo): void;
   onStateChange?(facts: ListenFacts): void;
 }
@@ -69,7 +69,7 @@ const idleGraceMs = 200;
 export function createReceiver(options: ReceiverOptions): Receiver {
   const { clock, log } = options;
   const limits: ReceiverLimits = { ...defaultLimits, ...options.limits };
-  const connections = new Connections({ maxConnections: limits.maxConnections, lingerMs: limits.lingerMs, clock });
+  const connections = new Connections({ ...limits, clock });
   const digester = new Digester({ idleMs: limits.workerIdleMs, clock, log });
   const refusalLog = new RefusalLog({ clock, log });
   let draining = false;

@@ -17,6 +17,7 @@ export type RefusalReason =
   | 'aborted'
   | 'overloaded'
   | 'too-many-connections'
+  | 'connection-dropped'
   | 'disk-full'
   | 'spool-unavailable'
   | 'internal';
@@ -145,6 +146,14 @@ export const tooManyConnectionsRefusal: Refusal = {
   code: rpcCode.UNAVAILABLE,
   message: 'Too many connections are open. Try again, and reuse connections (keep-alive).',
   retryAfterSeconds: 1,
+};
+
+/** Nobody is told: for the books and the log. */
+export const droppedConnectionRefusal: Refusal = {
+  ...tooManyConnectionsRefusal,
+  reason: 'connection-dropped',
+  message:
+    'A connection was closed unheard: far too many are open. See which program opens so many and leaves them open.',
 };
 
 export const diskFullRefusal: Refusal = {
