@@ -36,7 +36,8 @@ function listAims({ throughput, idle, restart, drain, growth }: Results): readon
     atLeast('acknowledged per second, 1 connection', 2_500, at(1)?.relay.perSecond, count),
     atLeast('of the same server that throws the body away, 64 connections', 0.6, at(64)?.ofDiscarding, percent),
     below('memory, idle', 80, idle?.memory.rss, megabytes),
-    below('memory, highest under 64 connections', 200, idle?.underLoad.peak, megabytes),
+    below('memory, highest at 64 connections', 200, idle?.accepting.peak, megabytes),
+    below('memory, highest while also delivering', 200, idle?.delivering.peak, megabytes),
     below(
       `memory, idle, more with ${stored} stored`,
       30,
@@ -47,7 +48,7 @@ function listAims({ throughput, idle, restart, drain, growth }: Results): readon
     below(`start to the first 200, ${stored} stored`, 500, full?.start.toFirst200Ms, ms),
     below('kill -9 to the first 200, worst', 500, restart?.afterKill.worstMs, ms),
     below('refused or reset connections in planned restarts', 0, lostConnections(restart), count),
-    below(`drain of ${drain ? count(drain.requests) : ''} stored requests`, 5_000, drain?.cleanMs, ms),
+    below(`drain of ${drain ? `${count(drain.requests)} ` : ''}stored requests`, 5_000, drain?.cleanMs, ms),
     below('processor, idle', 0.002, idle?.cpu.share, (share) => percent(share, 2)),
     flat(
       'acknowledged per second, most stored to fewest',

@@ -34,13 +34,6 @@ const chosen = names.filter((name) => values.only === undefined || name === valu
 if (chosen.length === 0) throw new Error(`There is no suite '${values.only}'. The suites are ${names.join(', ')}.`);
 if (process.platform !== 'linux') throw new Error('The benchmark reads /proc and needs Linux.');
 
-/** Whatever hangs: a run ends before this, with everything that it started. */
-const giveUpAfterMs = 15 * 60_000;
-setTimeout(() => {
-  process.stderr.write(`The benchmark is not done after ${giveUpAfterMs / 60_000} minutes and gives up.\n`);
-  process.exit(1);
-}, giveUpAfterMs).unref();
-
 const startedAt = performance.now();
 const context: Context = {
   quick: values.quick,
@@ -48,6 +41,14 @@ const context: Context = {
 };
 const machine = await describeMachine();
 const results: Record<string, unknown> = {};
+
+/** Whatever hangs: a run ends by then, with everything that it started, and tells what it has. */
+const giveUpAfterMs = 12 * 60_000;
+setTimeout(() => {
+  process.stderr.write(`The benchmark is not done after ${giveUpAfterMs / 60_000} minutes and gives up.\n`);
+  process.stdout.write(renderResults(soFar()), () => process.exit(1));
+}, giveUpAfterMs).unref();
+
 for (const name of chosen) {
   try {
     results[name] = await suites[name](context);
@@ -57,12 +58,11 @@ for (const name of chosen) {
     process.exitCode = 1;
   }
 }
-const tookSeconds = Math.round((performance.now() - startedAt) / 1_000);
-const all: Results = { machine, tookSeconds, ...results };
+const all = soFar();
 const markdown = renderResults(all);
 process.stdout.write(markdown);
 
-if (values.only === undefined && !values.quick) {
+if (values.only === undefined && !values.quick && process.exitCode !== 1) {
   await writeFile(new URL('results.json', import.meta.url), `${JSON.stringify(all, rounded, 2)}\n`);
   const readme = new URL('README.md', import.meta.url);
   const text = await readFile(readme, 'utf8');
@@ -71,6 +71,10 @@ if (values.only === undefined && !values.quick) {
     readme,
     text.replace(between, (_, start: string, end: string) => `${start}\n${markdown}\n${end}`),
   );
+}
+
+function soFar(): Results {
+  return { machine, tookSeconds: Math.round((performance.now() - startedAt) / 1_000), ...results };
 }
 
 /** Four figures are more than any of this is worth. */

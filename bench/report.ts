@@ -84,7 +84,7 @@ function loadCells({ perSecond, p50Ms, p99Ms }: Load): string[] {
   return [count(perSecond), ms(p50Ms), ms(p99Ms)];
 }
 
-function renderIdle({ memory, underLoad, afterLoad, cpu }: Idle): string {
+function renderIdle({ memory, accepting, delivering, afterLoad, cpu }: Idle): string {
   const row = (what: string, { rss, anonymous, file, peak }: Memory) => [
     what,
     ...[rss, anonymous, file, peak].map(megabytes),
@@ -95,7 +95,8 @@ function renderIdle({ memory, underLoad, afterLoad, cpu }: Idle): string {
       ['', 'resident', 'its own', 'of files', 'highest so far'],
       [
         row('idle, 30 s after the start', memory),
-        row('after 10 s at 64 connections, with a destination that is up', underLoad),
+        row('after 10 s at 64 connections', accepting),
+        row('the same, with a destination that is up', delivering),
         row('30 s later', afterLoad),
       ],
     ),

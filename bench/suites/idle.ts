@@ -9,13 +9,17 @@ import { startVendor } from '../support/vendor.ts';
 export interface Idle {
   readonly memory: Memory;
   readonly cpu: { readonly overSeconds: number; readonly share: number };
-  /** `peak` is what counts. */
-  readonly underLoad: Memory;
-  /** Half a minute after the load, with everything delivered or still on its way. */
+  /** Accepting only: `peak` is what counts here, and for `delivering`. */
+  readonly accepting: Memory;
+  /** Accepting and delivering at once. */
+  readonly delivering: Memory;
+  /** Half a minute after that, with everything delivered. */
   readonly afterLoad: Memory;
 }
 
-/** One relay with a destination that is up: at rest, under load, at rest again. */
+const loadConnections = 64;
+
+/** One relay with a destination that is up: at rest, under load, at rest again; and one that only accepts. */
 export async function measureIdle({ quick, say }: Context): Promise<Idle> {
   const restMs = quick ? 3_000 : 30_000;
   const overSeconds = quick ? 5 : 60;
@@ -35,9 +39,18 @@ export async function measureIdle({ quick, say }: Context): Promise<Idle> {
   const elapsedSeconds = (performance.now() - startedAt) / 1_000;
 
   say('idle: memory under load');
-  await load(relay.port, 64, quick ? 2 : 10);
-  const underLoad = await memoryOf(relay.pid);
+  const loadSeconds = quick ? 2 : 10;
+  await load(relay.port, loadConnections, loadSeconds);
+  const delivering = await memoryOf(relay.pid);
   await sleep(restMs);
   const afterLoad = await memoryOf(relay.pid);
-  return { memory, cpu: { overSeconds, share: used / elapsedSeconds }, underLoad, afterLoad };
+  const accepting = await measureAccepting(loadSeconds);
+  return { memory, cpu: { overSeconds, share: used / elapsedSeconds }, accepting, delivering, afterLoad };
+}
+
+async function measureAccepting(seconds: number): Promise<Memory> {
+  await using folder = await temporaryFolder();
+  await using relay = await startReadyRelay(folder.path);
+  await load(relay.port, loadConnections, seconds);
+  return await memoryOf(relay.pid);
 }
