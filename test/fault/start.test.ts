@@ -103,7 +103,6 @@ test('a port that another program holds: the relay says who, delivers its backlo
   const foreign = await listenOn(port);
 
   await using relay = startRelay(home);
-  await relay.ready;
   const { findings, state } = await relay.untilStatus('the port is told to be taken', ({ listen }) => {
     return listen.http.state === 'port-taken' && listen.http.holder !== undefined;
   });
@@ -121,8 +120,12 @@ test('a port that another program holds: the relay says who, delivers its backlo
     message: expect.stringContaining(`port ${port} is held by`),
   });
 
+  expect(relay.stdout()).toBe('');
   await new Promise((resolve) => foreign.close(resolve));
-  await relay.untilStatus('the relay listens', ({ listen }) => listen.http.state === 'listening');
+  expect(relay.stderr()).toContain(`receiver: port-taken port=${port}`);
+  await relay.ready;
+  expect(relay.port).toBe(port);
+  expect((await relay.status()).listen.http.state).toBe('listening');
   expect(await post(port, 'logs', numberedRequest('logs', 3))).toBe(200);
   await vendor.stop();
 });

@@ -38,7 +38,12 @@ export async function startTestAgent(config: object | string, home?: RelayHome):
     }
     await agent.stop();
   });
-  await agent.whenReady;
+  let ready = false;
+  void agent.whenReady.then(() => {
+    ready = true;
+  });
+  // Where another program has the port, the relay is not ready, and works otherwise.
+  await until('the relay is ready', () => ready || agent.status().listen.http.state === 'port-taken');
 
   const rows = (destination: string) => agent.status().ledger.filter((row) => row.destination === destination);
   const findings = () => agent.status().findings.map(({ id }) => id);

@@ -1,6 +1,7 @@
 import { createServer } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { freePort } from '../support/relay.ts';
+import { until } from '../support/until.ts';
 import { ok, partialSuccess, status } from '../support/vendor.ts';
 import { ownVendor, startTestAgent } from './agent-harness.ts';
 
@@ -23,6 +24,7 @@ test('each destination tells for itself what came of it', async () => {
       { name: 'rejects', endpoint: rejects.url, ...logs },
       { name: 'down', endpoint: `http://127.0.0.1:${await freePort()}`, ...logs },
       { name: 'tokenless', preset: 'span', endpoint: takes.url, ...logs },
+      { name: 'mistaken', ...logs },
     ],
   });
 
@@ -35,8 +37,14 @@ test('each destination tells for itself what came of it', async () => {
     misses: { outcome: 'blocked', status: 404 },
     'calls-400': { outcome: 'rejected', status: 400, message: expect.stringContaining('no such field') },
     rejects: { outcome: 'rejected', message: 'too old' },
-    down: { outcome: 'retrying' },
-    tokenless: { outcome: 'unconfigured' },
+    down: { outcome: 'retrying', message: expect.stringMatching(/; the next attempt is (?:now|in \d+ (?:s|min))$/) },
+    tokenless: { outcome: 'unconfigured', message: expect.stringContaining('it has no token: put one into') },
+    mistaken: {
+      outcome: 'unconfigured',
+      message: expect.stringMatching(
+        /config\.json has a mistake \(destinations\[7\]\.endpoint: expected .*, found nothing\);/,
+      ),
+    },
   });
   expect(results.every(({ signal }) => signal === 'logs')).toBe(true);
 });
@@ -59,7 +67,30 @@ test('a destination that does not answer in time', async () => {
   const vendor = await ownVendor({ answer: () => ({ kind: 'hang' }) });
   const relay = await startTestAgent({ destinations: [{ name: 'vendor', endpoint: vendor.url, ...logs }] });
   expect(await relay.sendTest(500)).toMatchObject([
-    { outcome: 'timeout', message: expect.stringContaining('1 point') },
+    { outcome: 'timeout', message: 'no answer yet; 1 log record waits in the queue' },
+  ]);
+});
+
+test('a destination that asked to wait is left alone, and the time of its next attempt told', async () => {
+  const vendor = await ownVendor({ answer: () => status(429, { 'retry-after': '600' }) });
+  const relay = await startTestAgent({ destinations: [{ name: 'vendor', endpoint: vendor.url, ...logs }] });
+  expect(await relay.sendTest()).toMatchObject([{ outcome: 'retrying', status: 429 }]);
+
+  const [result] = await relay.sendTest();
+
+  expect(result).toMatchObject({ outcome: 'retrying', status: 429 });
+  expect(result?.message).toMatch(/; the next attempt is in \d+ min, as the destination asked$/);
+  expect(vendor.seen).toHaveLength(1);
+});
+
+test('a relay that stops meanwhile says so, not that the destination is not configured', async () => {
+  const vendor = await ownVendor({ answer: () => ({ kind: 'hang' }) });
+  const relay = await startTestAgent({ destinations: [{ name: 'vendor', endpoint: vendor.url, ...logs }] });
+  const test = relay.sendTest();
+  await until('the vendor has it', () => vendor.seen.length === 1);
+  await relay.agent.stop();
+  expect(await test).toMatchObject([
+    { outcome: 'timeout', message: expect.stringContaining('the relay stopped before there was an answer') },
   ]);
 });
 
@@ -91,6 +122,7 @@ test('where another program has the port, nothing is sent to that program', asyn
 test('without a configured destination the test waits for span', async () => {
   const relay = await startTestAgent({});
   const results = await relay.sendTest();
+  expect(results[0]?.message).toContain('no endpoint is configured: add a destination to');
   expect(results.map(({ destination, outcome }) => [destination, outcome])).toEqual([
     ['span', 'unconfigured'],
     ['span', 'unconfigured'],

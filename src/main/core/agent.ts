@@ -16,7 +16,9 @@ import { watchForWake } from './delivery/wake-watch.ts';
 import { sendTest } from './diagnostics/send-test.ts';
 import { gatherMachineFacts } from './health/machine.ts';
 import { HealthRecorder } from './health/recorder.ts';
+import { createSpoolLog } from './health/spool-log.ts';
 import type { Log } from './log.ts';
+import { logConfig } from './policy/config-log.ts';
 import { type LoadedConfig, openConfigSource } from './policy/config-source.ts';
 import { presets } from './policy/presets.ts';
 import { ensurePrivateFolder } from './policy/private-file.ts';
@@ -43,7 +45,7 @@ export interface AgentOptions {
 export interface Agent {
   /** The port of the OTLP/HTTP receiver. */
   readonly httpPort: number;
-  /** Resolves when the spool is open; requests are taken before that, and wait for it. */
+  /** Resolves when the receiver listens and the spool is open; requests that come before the spool is wait for it. */
   readonly whenReady: Promise<void>;
   /** Resolves when the agent has stopped, for whatever reason. */
   readonly stopped: Promise<void>;
@@ -91,6 +93,7 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
   const credentials = await createCredentials({ ...file, clock, log });
   const spoolOpened = Promise.withResolvers<Spool>();
   const ready = Promise.withResolvers<void>();
+  const listening = Promise.withResolvers<void>();
   let isReady = false;
 
   let credentialHeaders = credentialHeadersOf(config.current);
@@ -115,7 +118,10 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
           presentCredentials(info, credentialHeaders, credentials.present);
         },
         onRefused: (info) => recorder.refused(info),
-        onStateChange,
+        onStateChange: (facts) => {
+          onStateChange(facts);
+          if (facts.state === 'listening') listening.resolve();
+        },
       }),
   });
   await receiver.start();
@@ -132,9 +138,10 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
     destinations: spoolDestinations(config.current),
     log,
   });
+  const spoolLog = createSpoolLog({ clock, log, books: () => spool.books() });
   spool.on((event) => {
     recorder.spoolEvent(event);
-    if (event.kind !== 'accepted' && event.kind !== 'owed' && event.kind !== 'dropped') log.info(`spool ${event.kind}`);
+    spoolLog.note(event);
     if (event.kind !== 'ready') return;
     isReady = true;
     ready.resolve();
@@ -153,11 +160,11 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
 
   /** The spool learns of a destination before anything can be sent to it. */
   const applyConfig = async (loaded: LoadedConfig): Promise<void> => {
-    for (const { message } of loaded.problems) log.warn('config', { file: loaded.file, problem: message });
     await spool.setDestinations(spoolDestinations(loaded));
     delivery.setDestinations(destinationsOf(loaded));
     await spool.setLimits(limitsOf(loaded));
   };
+  let applied: LoadedConfig | undefined;
   let port = firstPort;
   const applyPort = async ({ config: { listen } }: LoadedConfig): Promise<void> => {
     // A supervisor's sockets are its own affair.
@@ -166,6 +173,8 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
     await receiver.move(port);
   };
   const apply = (loaded: LoadedConfig): void => {
+    logConfig(log, loaded, applied);
+    applied = loaded;
     credentialHeaders = credentialHeadersOf(loaded);
     Promise.all([applyConfig(loaded), applyPort(loaded)]).catch((error: unknown) =>
       log.error('the config could not be applied', { error: String(error) }),
@@ -177,6 +186,7 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
   });
   spoolOpened.resolve(spool);
 
+  let stopping = false;
   const status = (): HealthSnapshot =>
     deriveHealth(
       recorder.facts({
@@ -202,6 +212,8 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
           clock,
           timeoutMs,
           destinations: destinationsOf(config.current),
+          config: config.current,
+          stopping: () => stopping,
           receiver: receiver.facts(),
           machineId: machine.id,
           transport,
@@ -223,12 +235,11 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
   apply(config.current);
 
   const stopped = Promise.withResolvers<void>();
-  let stopping = false;
   const agent: Agent = {
     get httpPort() {
       return receiver.port;
     },
-    whenReady: ready.promise,
+    whenReady: Promise.all([ready.promise, listening.promise]).then(() => undefined),
     stopped: stopped.promise,
     status,
     async stop() {
@@ -238,6 +249,7 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
       cancelMaintenance();
       await Promise.all([receiver.stop({ drainMs }), delivery.stop(), config.close()]);
       await Promise.all([spool.close(), credentials.saved()]);
+      spoolLog.close();
       if (control.kind === 'listening') await control.server.close();
       lock.release();
       stopped.resolve();

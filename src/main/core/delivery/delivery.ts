@@ -10,6 +10,11 @@ import type { Transport } from './transport.ts';
 
 export type WakeReason = 'sleep' | 'clock' | 'network' | 'credential' | 'config' | 'manual';
 
+export interface Waiting {
+  readonly destination: string;
+  readonly signal: Signal;
+}
+
 /** Takes data out of the spool and brings it to the destinations. */
 export interface Delivery {
   /**
@@ -19,6 +24,8 @@ export interface Delivery {
   setDestinations(destinations: readonly Destination[]): void;
   /** Makes every destination that waits try within a second, at random. */
   wake(reason: WakeReason): void;
+  /** As `wake`, but leaves alone those that wait because the destination asked for it (Retry-After), and tells which. */
+  wakeUnlessAsked(): readonly Waiting[];
   facts(): readonly DeliveryFacts[];
   /** Aborts what is in flight and gives it back to the spool; within a second, whatever hangs. */
   stop(): Promise<void>;
@@ -133,6 +140,13 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       log.info('delivery woken', { reason });
       if (reason === 'sleep' || reason === 'network') transport.closeIdle();
       wakeSenders(allSenders());
+    },
+    wakeUnlessAsked() {
+      log.info('delivery woken', { reason: 'manual' });
+      wakeSenders(allSenders().filter((sender) => !sender.askedToWait));
+      return [...running.values()].flatMap(({ destination: { name }, senders }) =>
+        [...senders].flatMap(([signal, { askedToWait }]) => (askedToWait ? [{ destination: name, signal }] : [])),
+      );
     },
     facts: () =>
       [...running.values()].map(({ destination, senders }) => {

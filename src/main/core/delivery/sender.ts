@@ -60,6 +60,10 @@ export class Sender {
   #holding = false;
   /** What is in flight may have reached the destination without being booked. */
   #possiblySent = false;
+  /** The destination has named the time of the next attempt itself (Retry-After). */
+  #askedToWait = false;
+  /** What the log says of this destination. */
+  #logged = 'ok';
 
   constructor(parts: SenderParts, destination: Destination, signal: Signal, history?: SenderHistory) {
     this.#parts = parts;
@@ -97,6 +101,11 @@ export class Sender {
     this.#alarm.ring('wake');
   }
 
+  /** Whether a wait that the destination asked for is under way: nobody but the relay itself should cut it short. */
+  get askedToWait(): boolean {
+    return this.#askedToWait;
+  }
+
   facts(): SignalFacts {
     return this.#standing.facts();
   }
@@ -124,7 +133,8 @@ export class Sender {
       this.#become('unconfigured', null);
       return this.#alarm.wait('wake');
     }
-    if (this.#standing.state === 'unconfigured') this.#become('ok', null);
+    // Nothing was delivered yet, so the log does not say that delivery is ok.
+    if (this.#standing.state === 'unconfigured') this.#stand('ok', null);
 
     this.#alarm.expectWork();
     const limits = this.#pace.limits(clock.monotonicMs());
@@ -228,7 +238,9 @@ export class Sender {
     }
     this.#failures++;
     const delayMs = nextDelayMs(this.#failures, this.#parts.random(), verdict.retryAfterMs);
+    this.#askedToWait = (verdict.retryAfterMs ?? 0) > 0;
     await this.#waitInTrouble('retrying', verdict.error, delayMs);
+    this.#askedToWait = false;
   }
 
   async #blocked(verdict: BlockedVerdict, credential: ResolvedCredential): Promise<void> {
@@ -251,13 +263,19 @@ export class Sender {
   }
 
   #become(state: DestinationState, error: DeliveryError | null, nextAttemptInMs?: number): void {
-    const before = this.#standing.state;
-    this.#standing.become(state, error, nextAttemptInMs);
-    if (state === 'ok' || state === 'unconfigured') this.#failures = 0;
-    if (before !== state) {
+    const cause = [state, error?.kind, error?.status].join(' ').trimEnd();
+    if (this.#logged !== cause) {
       // The message may quote the destination, which may quote the payload: only our own words go into the log.
       this.#log(state === 'ok' ? 'info' : 'warn', `delivery ${state}`, { kind: error?.kind, status: error?.status });
     }
+    this.#logged = cause;
+    this.#stand(state, error, nextAttemptInMs);
+  }
+
+  #stand(state: DestinationState, error: DeliveryError | null, nextAttemptInMs?: number): void {
+    const before = this.#standing.state;
+    this.#standing.become(state, error, nextAttemptInMs);
+    if (state === 'ok' || state === 'unconfigured') this.#failures = 0;
     this.#parts.onChange();
     if (state === 'ok' && (before === 'retrying' || before === 'blocked')) this.#parts.onRecovered();
   }

@@ -1,18 +1,24 @@
 import type { SendTestResult } from '../../../shared/control.ts';
 import type { ListenFacts } from '../../../shared/health.ts';
-import type { Signal } from '../../../shared/signal.ts';
+import { pointNoun, type Signal } from '../../../shared/signal.ts';
+import { countOf, relativeTime } from '../../../shared/wording.ts';
 import type { Clock } from '../clock.ts';
 import type { Delivery } from '../delivery/delivery.ts';
 import type { Destination } from '../delivery/destination.ts';
 import type { SignalFacts } from '../delivery/facts.ts';
 import type { Transport } from '../delivery/transport.ts';
 import { testRequest } from '../otlp/synthetic.ts';
+import type { LoadedConfig } from '../policy/config-source.ts';
 import type { Spool } from '../spool/spool.ts';
 
 export interface SendTestParts {
   readonly spool: Spool;
   readonly delivery: Delivery;
   readonly destinations: readonly Destination[];
+  /** Where they are from. */
+  readonly config: Pick<LoadedConfig, 'file' | 'held'>;
+  /** The relay has been asked to stop: no answer will be heard any more. */
+  readonly stopping: () => boolean;
   /** The relay's own receiver. */
   readonly receiver: ListenFacts;
   readonly machineId: string;
@@ -36,19 +42,24 @@ export async function sendTest(parts: SendTestParts): Promise<readonly SendTestR
     const refusal = await post(parts, signal);
     if (refusal !== undefined) refusals.set(signal, refusal);
   }
-  parts.delivery.wake('manual');
+  const waiting = new Set(parts.delivery.wakeUnlessAsked().map(keyOf));
   return Promise.all(
     expectedAnswers(destinations).map((one): Promise<SendTestResult> | SendTestResult => {
-      const { destination, signal } = one;
-      const refusal = refusals.get(signal);
+      const refusal = refusals.get(one.signal);
       const rejectedBefore = before.get(keyOf(one)) ?? 0;
       if (refusal === undefined) {
         const acceptedUpTo = books(spool, one).accepted;
-        return waitFor(parts, { destination, signal, acceptedUpTo, rejectedBefore, startedAt, startMs });
+        return waitFor(parts, {
+          ...one,
+          acceptedUpTo,
+          rejectedBefore,
+          askedToWait: waiting.has(keyOf(one)),
+          startedAt,
+          startMs,
+        });
       }
       return {
-        destination,
-        signal,
+        ...one,
         outcome: 'blocked',
         message: `the relay did not take the test: ${refusal}`,
         tookMs: Math.round(clock.monotonicMs() - startMs),
@@ -92,13 +103,15 @@ interface Expectation extends Answerer {
   /** The queue is first in, first out: the test is through when nothing up to this count is owed any more. */
   readonly acceptedUpTo: number;
   readonly rejectedBefore: number;
+  /** The destination has named the time of its next attempt itself. */
+  readonly askedToWait: boolean;
   readonly startedAt: number;
   readonly startMs: number;
 }
 
 async function waitFor(parts: SendTestParts, expected: Expectation): Promise<SendTestResult> {
   const { clock, delivery, spool, timeoutMs } = parts;
-  const { destination, signal, startedAt, startMs } = expected;
+  const { destination, signal, startMs } = expected;
   for (;;) {
     const facts = delivery
       .facts()
@@ -112,14 +125,15 @@ async function waitFor(parts: SendTestParts, expected: Expectation): Promise<Sen
         ? { ...base, outcome: 'rejected', ...(await rejection(spool, expected, facts)) }
         : { ...base, outcome: 'delivered', message: 'the destination has it' };
     }
-    const verdict = verdictOf(facts, startedAt);
+    if (parts.stopping()) {
+      const message =
+        'the relay stopped before there was an answer; the test is on disk and goes out after its next start';
+      return { ...base, outcome: 'timeout', message };
+    }
+    const verdict = verdictOf(parts, expected, facts);
     if (verdict) return { ...base, ...verdict };
     if (tookMs >= timeoutMs) {
-      return {
-        ...base,
-        outcome: 'timeout',
-        message: `no answer yet; ${pending.toLocaleString('en')} points wait in the queue`,
-      };
+      return { ...base, outcome: 'timeout', message: `no answer yet; ${waitingWords(signal, pending)} in the queue` };
     }
     await new Promise<void>((resolve) => clock.after(pollMs, resolve));
   }
@@ -138,20 +152,43 @@ async function rejection(
   return { message: facts?.lastPartialSuccess?.message || 'the destination rejected it' };
 }
 
+type Verdict = Pick<SendTestResult, 'outcome' | 'status' | 'message'>;
+
 function verdictOf(
+  { clock, ...parts }: SendTestParts,
+  { destination, startedAt, askedToWait }: Expectation,
   facts: SignalFacts | undefined,
-  startedAt: number,
-): Pick<SendTestResult, 'outcome' | 'status' | 'message'> | undefined {
+): Verdict | undefined {
   if (facts === undefined) return { outcome: 'unconfigured', message: 'it is not configured any more' };
   const { state, lastAttemptAt, lastError, nextAttemptAt } = facts;
-  if (state === 'unconfigured') {
-    return { outcome: 'unconfigured', message: 'it has no endpoint or no credential yet; the test waits on disk' };
-  }
+  if (state === 'unconfigured') return { outcome: 'unconfigured', message: missing(parts, destination) };
   // While an attempt is under way, the last error is still the one before it.
-  const answered = lastAttemptAt !== null && lastAttemptAt >= startedAt && nextAttemptAt !== null;
-  if (!answered || state === 'ok' || lastError === null) return undefined;
+  const answered = lastAttemptAt !== null && lastAttemptAt >= startedAt;
+  if (!(answered || askedToWait) || nextAttemptAt === null || state === 'ok' || lastError === null) return undefined;
   const { status, message } = lastError;
-  return { outcome: state, ...(status === undefined ? {} : { status }), message };
+  const again = `the next attempt is ${relativeTime(nextAttemptAt, clock.now())}`;
+  const why = answered ? '' : ', as the destination asked';
+  return { outcome: state, ...(status === undefined ? {} : { status }), message: `${message}; ${again}${why}` };
+}
+
+/** What has to be there before anything can be sent to it. */
+function missing(
+  { config, destinations }: Pick<SendTestParts, 'config' | 'destinations'>,
+  destination: string,
+): string {
+  const held = config.held.find(({ name }) => name === destination);
+  const endpoint = destinations.find(({ name }) => name === destination)?.endpoint ?? '';
+  const what =
+    held !== undefined
+      ? `its entry in ${config.file} has a mistake (${held.mistake})`
+      : endpoint === ''
+        ? `no endpoint is configured: add a destination to ${config.file}`
+        : `it has no token: put one into ${config.file}, or let Claude Code send one`;
+  return `${what}; the test waits on disk`;
+}
+
+function waitingWords(signal: Signal, points: number): string {
+  return `${countOf(points, pointNoun[signal].slice(0, -1))} ${points === 1 ? 'waits' : 'wait'}`;
 }
 
 function books(

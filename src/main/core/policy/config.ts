@@ -44,6 +44,8 @@ export interface ParsedConfig {
 export interface HeldDestination {
   readonly name: string;
   readonly signals: readonly Signal[];
+  /** What has to be corrected first. */
+  readonly mistake: string;
 }
 
 /**
@@ -174,7 +176,7 @@ function readDestinations(entries: readonly unknown[], ownHttpPort: number, last
     }
     taken.add(name.toLowerCase());
     const inForce = reading.destination ?? lastGoodOf(name);
-    if (inForce === undefined) held.push({ name, signals: reading.signals });
+    if (inForce === undefined) held.push({ name, signals: reading.signals, mistake: reading.mistake });
     else destinations.push(inForce);
   }
   // An entry without a usable name may be any of them, and what is not configured is owed nothing.

@@ -30,6 +30,8 @@ export interface DestinationReading {
   readonly name: string | undefined;
   readonly signals: readonly Signal[];
   readonly destination: DestinationConfig | undefined;
+  /** The first one, without what comes of it; empty when there is none. */
+  readonly mistake: string;
   readonly problems: readonly ConfigProblem[];
 }
 
@@ -59,6 +61,7 @@ export function readDestination(
     name,
     signals: parsed.success ? parsed.output.signals : signals,
     destination: parsed.success && mistakes.length === 0 ? inForce(parsed.output) : undefined,
+    mistake: mistakes.map((one) => `${key}${one.key}: expected ${one.expected}, found ${one.found}`)[0] ?? '',
     problems: [
       ...mistakes.map((mistake) => problem(`${key}${mistake.key}`, mistake.expected, mistake.found, consequence(name))),
       ...unknown,

@@ -247,7 +247,14 @@ describe('an invalid destination', () => {
 
   test('with a name is held: its data is kept until it is mended', () => {
     const parsed = withDestination({ name: 'a', endpoint: 'nowhere', signals: ['logs'] });
-    expect(parsed.held).toEqual([{ name: 'a', signals: ['logs'] }]);
+    expect(parsed.held).toEqual([
+      {
+        name: 'a',
+        signals: ['logs'],
+        mistake:
+          'destinations[0].endpoint: expected an http(s) URL such as https://otel.example.com, found a text of 7 characters',
+      },
+    ]);
     expect(messages(parsed)[0]).toContain('nothing is sent to "a" until this is corrected, its data is kept.');
     expect(toDestinations(parsed.config, parsed.held)).toEqual([
       { name: 'a', endpoint: '', headers: {}, signals: ['logs'], timeoutMs: 30_000 },
