@@ -1,5 +1,4 @@
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { writeFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { lockState } from '../../src/main/core/spool/state-lock.ts';
 import { numberedRequest, numbersIn, post } from '../support/numbered-requests.ts';
@@ -112,7 +111,7 @@ test('a stop that is asked for while the relay starts is heard', async () => {
 
 test('a state folder that cannot be used is told in a sentence', async () => {
   await using home = await makeHome();
-  await mkdir(join(home.stateDir, 'agent.lock'), { recursive: true });
+  await writeFile(home.stateDir, '');
   await using relay = startRelay(home);
   expect(await relay.exited).toEqual({ code: 1, signal: null });
   expect(relay.stderr()).toContain(`The state folder ${home.stateDir} cannot be used`);

@@ -42,6 +42,26 @@ describe('taken', () => {
     expect(vendor.seen).toHaveLength(1);
   });
 
+  it('partial success of more than was sent: what is told and logged is what was sent', async () => {
+    const { relay } = await answeredFirstWith(partialSuccess(100, 'all of it'));
+    await relay.drained();
+    expect(relay.books()).toMatchObject({ delivered: 0, rejected: allPoints });
+    expect(relay.facts()).toMatchObject({ lastPartialSuccess: { points: allPoints, message: 'all of it' } });
+    expect(relay.logged).toContain(
+      `points rejected ${JSON.stringify({ destination: 'span', signal: 'metrics', points: allPoints })}`,
+    );
+  });
+
+  it('a success with a message is delivered, and the message is kept', async () => {
+    const { relay } = await answeredFirstWith(partialSuccess(0, 'use delta'));
+    await relay.drained();
+    expect(relay.books()).toMatchObject({ delivered: allPoints, rejected: 0 });
+    expect(relay.facts()).toMatchObject({
+      lastPartialSuccess: null,
+      lastWarning: { at: relay.clock.now(), message: 'use delta' },
+    });
+  });
+
   it('partial success in JSON counts the same', async () => {
     const body = JSON.stringify({ partialSuccess: { rejectedDataPoints: '4', errorMessage: 'no' } });
     const { relay } = await answeredFirstWith(status(200, { 'content-type': 'application/json' }, body));

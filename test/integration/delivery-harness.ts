@@ -41,6 +41,9 @@ export interface Relay {
 
 export const pointsPerRequest = 2;
 
+/** How long delivery waits, when it stops, for the answer to what is in flight. */
+export const stopMs = 300;
+
 export interface RelayOptions {
   readonly random?: () => number;
   readonly wakeJitterMs?: number;
@@ -86,7 +89,9 @@ export async function startRelay(options: RelayOptions = {}): Promise<Relay> {
     wakeJitterMs: options.wakeJitterMs ?? 0,
   });
   cleanups.push(async () => {
-    await delivery.stop();
+    const stopped = delivery.stop();
+    clock.advance(stopMs);
+    await stopped;
     await spool.close();
     await rm(folder, { recursive: true });
   });

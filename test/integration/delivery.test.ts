@@ -3,7 +3,7 @@ import type { DeliverySpool } from '../../src/main/core/delivery/delivery.ts';
 import { SpoolError } from '../../src/main/core/spool/spool.ts';
 import { until } from '../support/until.ts';
 import { ok, requireToken, startVendor, status } from '../support/vendor.ts';
-import { destinationAt, namesIn, numbered, startRelay, takenBy, vendorWith } from './delivery-harness.ts';
+import { destinationAt, namesIn, numbered, startRelay, stopMs, takenBy, vendorWith } from './delivery-harness.ts';
 
 const dayMs = 86_400_000;
 
@@ -432,13 +432,30 @@ describe('stopping', () => {
     await relay.balanced();
   });
 
+  it('hears the answer to what is in flight, so that nothing is sent twice', async () => {
+    const gate = Promise.withResolvers<void>();
+    const vendor = await vendorWith({ answer: () => gate.promise.then(() => ok()) });
+    const relay = await startRelay();
+    await relay.configure(destinationAt(vendor.url));
+    await relay.accept(['a']);
+    await until('it is in flight', () => vendor.seen.length === 1);
+    await relay.accept(['b']);
+    const stopped = relay.delivery.stop();
+    gate.resolve();
+    await stopped;
+    expect(relay.books()).toMatchObject({ delivered: 2, pending: 2, resent: 0 });
+    expect(vendor.seen).toHaveLength(1);
+  });
+
   it('gives back what is in flight, and sends nothing any more', async () => {
     const vendor = await vendorWith({ answer: () => ({ kind: 'hang' }) });
     const relay = await startRelay();
     await relay.configure(destinationAt(vendor.url));
     await relay.accept(['a']);
     await until('it is in flight', () => vendor.seen.length === 1);
-    await relay.delivery.stop();
+    const stopped = relay.delivery.stop();
+    relay.clock.advance(stopMs);
+    await stopped;
     expect(relay.books()).toMatchObject({ pending: 2, resent: 2 });
     await relay.balanced();
     await relay.accept(['b']);

@@ -5,6 +5,8 @@ import type { AnswerError, BlockedVerdict, RetryVerdict, Verdict } from './class
 /** What `deliverBatch` needs done. */
 export interface BatchSteps {
   send(body: Uint8Array): Promise<Verdict>;
+  /** The destination has it, and rejected some of it for good: never more than was sent. */
+  taken(rejectedPoints: number, message: string): void;
   settle(settlement: Settlement): Promise<void>;
   /** Several requests of this size together were called too large. */
   tooLarge(bytes: number): void;
@@ -40,6 +42,7 @@ export async function deliverBatch(
       case 'delivered': {
         const points = requests.reduce((sum, request) => sum + request.points, 0);
         const rejectedPoints = Math.min(points, Math.max(0, verdict.rejectedPoints));
+        steps.taken(rejectedPoints, verdict.message);
         await steps.settle({ outcome: 'delivered', upTo: last.id, rejectedPoints });
         break;
       }

@@ -27,7 +27,7 @@ export interface Delivery {
   /** As `wake`, but leaves alone those that wait because the destination asked for it (Retry-After), and tells which. */
   wakeUnlessAsked(): readonly Waiting[];
   facts(): readonly DeliveryFacts[];
-  /** Aborts what is in flight and gives it back to the spool; within a second, whatever hangs. */
+  /** Lets what is in flight be answered for a moment, gives the rest back to the spool; within a second, whatever hangs. */
   stop(): Promise<void>;
 }
 
@@ -50,6 +50,7 @@ export interface DeliveryOptions {
 
 const defaultWakeJitterMs = 1_000;
 const maxStopMs = 1_000;
+const stopGraceMs = 300;
 
 interface Running {
   readonly destination: Destination;
@@ -78,11 +79,11 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     running.set(destination.name, { destination, senders });
   }
 
-  function end({ destination, senders }: Running): void {
+  function end({ destination, senders }: Running, graceMs = 0): void {
     running.delete(destination.name);
     for (const [signal, sender] of senders) {
       const key = `${destination.name}\n${signal}`;
-      const ending = sender.stop().finally(() => {
+      const ending = sender.stop(graceMs).finally(() => {
         if (endings.get(key) === ending) endings.delete(key);
       });
       endings.set(key, ending);
@@ -156,6 +157,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
           name: destination.name,
           endpoint: publicEndpoint(destination),
           credentialSource: source === 'none' ? null : source,
+          // The config's comes first unless this destination has refused it.
+          configTokenRefused: source === 'presented' && destination.credential?.token !== undefined,
           ...mergeSignals(signals),
           signals,
         };
@@ -163,7 +166,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     stop() {
       stopping ??= (async () => {
         for (const cancel of unlisten) cancel();
-        for (const current of [...running.values()]) end(current);
+        for (const current of [...running.values()]) end(current, stopGraceMs);
         const timeUp = Promise.withResolvers<void>();
         const cancelTimer = clock.after(maxStopMs, timeUp.resolve);
         await Promise.race([Promise.all(endings.values()), timeUp.promise]);

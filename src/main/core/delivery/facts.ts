@@ -3,13 +3,17 @@ import type { DestinationFacts } from '../../../shared/health-facts.ts';
 import type { Signal } from '../../../shared/signal.ts';
 
 /** How delivery to one destination stands. Times are wall time in milliseconds. */
-export interface DeliveryFacts extends Omit<DestinationFacts, 'removed' | 'credentialSource'> {
+export interface DeliveryFacts extends Omit<DestinationFacts, 'removed' | 'credentialSource' | 'takes'> {
   readonly credentialSource: 'config' | 'presented' | null;
   /** The same by signal: one may flow while another is refused. */
   readonly signals: readonly SignalFacts[];
 }
 
-export interface SignalFacts extends Omit<DestinationFacts, 'name' | 'endpoint' | 'credentialSource' | 'removed'> {
+export interface SignalFacts
+  extends Omit<
+    DestinationFacts,
+    'name' | 'endpoint' | 'credentialSource' | 'configTokenRefused' | 'takes' | 'removed'
+  > {
   readonly signal: Signal;
 }
 
@@ -19,9 +23,6 @@ const worstFirst: readonly DestinationState[] = ['blocked', 'retrying', 'unconfi
 export function mergeSignals(signals: readonly SignalFacts[]): Omit<SignalFacts, 'signal'> {
   const ranked = [...signals].sort((a, b) => worstFirst.indexOf(a.state) - worstFirst.indexOf(b.state));
   const worst = ranked[0];
-  const partial = ranked
-    .map((facts) => facts.lastPartialSuccess)
-    .reduce((latest, one) => (one !== null && (latest === null || one.at > latest.at) ? one : latest), null);
   return {
     state: worst?.state ?? 'ok',
     lastError: worst?.lastError ?? null,
@@ -29,8 +30,13 @@ export function mergeSignals(signals: readonly SignalFacts[]): Omit<SignalFacts,
     lastAttemptAt: pick(Math.max, signals, (facts) => facts.lastAttemptAt),
     nextAttemptAt: pick(Math.min, signals, (facts) => facts.nextAttemptAt),
     retryingSinceAt: pick(Math.min, signals, (facts) => facts.retryingSinceAt),
-    lastPartialSuccess: partial,
+    lastPartialSuccess: latest(ranked.map((facts) => facts.lastPartialSuccess)),
+    lastWarning: latest(ranked.map((facts) => facts.lastWarning)),
   };
+}
+
+function latest<T extends { readonly at: number }>(news: readonly (T | null)[]): T | null {
+  return news.reduce((last, one) => (one !== null && (last === null || one.at > last.at) ? one : last), null);
 }
 
 function pick(

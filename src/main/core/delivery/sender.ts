@@ -48,6 +48,7 @@ export class Sender {
   readonly #pace = new Pace();
   readonly #standing: Standing;
   readonly #abort = new AbortController();
+  #ending = false;
   #loop: Promise<void> = Promise.resolve();
 
   #failures = 0;
@@ -78,11 +79,19 @@ export class Sender {
     this.#loop = after.then(() => this.#run());
   }
 
-  /** Aborts what is in flight and gives it back. Resolves when the spool has it. */
-  stop(): Promise<void> {
-    this.#abort.abort();
+  /**
+   * Begins nothing new. What is in flight has `graceMs` to be answered; then it is aborted and given back: an answer that
+   * is not heard makes a duplicate. Resolves when the spool has everything.
+   */
+  stop(graceMs = 0): Promise<void> {
+    this.#ending = true;
     this.#alarm.close();
-    return this.#loop;
+    if (graceMs === 0) {
+      this.#abort.abort();
+      return this.#loop;
+    }
+    const cancel = this.#parts.clock.after(graceMs, () => this.#abort.abort());
+    return this.#loop.finally(cancel);
   }
 
   /** There may be new data. Does not end a wait for a destination in trouble. */
@@ -111,7 +120,7 @@ export class Sender {
   }
 
   async #run(): Promise<void> {
-    while (!this.#abort.signal.aborted) {
+    while (!this.#ending) {
       try {
         await this.#giveBack();
         await this.#cycle();
@@ -150,7 +159,7 @@ export class Sender {
     else await this.#giveBack();
     // Not before: whatever fails from pick to here is one row of failures.
     this.#spoolFailures = 0;
-    if (this.#abort.signal.aborted) return;
+    if (this.#ending) return;
     if (trouble !== undefined) return this.#endure(trouble, credential);
     this.#pace.passed();
     const pause = this.#pace.pauseMs(this.#answeredInMs, random());
@@ -169,13 +178,13 @@ export class Sender {
         this.#possiblySent = verdict.kind === 'delivered' || (verdict.kind === 'retry' && verdict.possiblySent);
         if (verdict.kind === 'retry' || verdict.kind === 'blocked') return verdict;
         this.#lastWasStale = false;
-        if (verdict.kind === 'delivered') {
-          credentials.worked(name, credential.fingerprint);
-          this.#standing.delivered(verdict.rejectedPoints, verdict.message);
-          if (verdict.rejectedPoints > 0) this.#log('warn', 'points rejected', { points: verdict.rejectedPoints });
-        }
+        if (verdict.kind === 'delivered') credentials.worked(name, credential.fingerprint);
         this.#become('ok', null);
         return verdict;
+      },
+      taken: (rejectedPoints, message) => {
+        this.#standing.delivered(rejectedPoints, message);
+        if (rejectedPoints > 0) this.#log('warn', 'points rejected', { points: rejectedPoints });
       },
       settle: async (settlement) => {
         await this.#book(settlement);
@@ -195,7 +204,7 @@ export class Sender {
         return await this.#parts.spool.settle(this.#destination.name, this.#signal, settlement);
       } catch (error) {
         const passing = error instanceof SpoolError && error.kind !== 'closed';
-        if (!passing || this.#abort.signal.aborted) throw error;
+        if (!passing || this.#ending) throw error;
         await this.#waitForSpool(error);
       }
     }
@@ -284,7 +293,7 @@ export class Sender {
   async #recover(error: unknown): Promise<void> {
     if (error instanceof SpoolError && error.kind === 'closed') {
       this.#holding = false;
-      this.#abort.abort();
+      this.#ending = true;
       return;
     }
     await this.#waitForSpool(error);

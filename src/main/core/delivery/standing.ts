@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts';
 import type { SignalFacts } from './facts.ts';
 
 /** What outlives a change of the destination's config. */
-export type SenderHistory = Pick<SignalFacts, 'lastSuccessAt' | 'lastPartialSuccess'>;
+export type SenderHistory = Pick<SignalFacts, 'lastSuccessAt' | 'lastPartialSuccess' | 'lastWarning'>;
 
 /** How delivery of one signal to one destination stands, kept for people to see. */
 export class Standing {
@@ -13,6 +13,7 @@ export class Standing {
   #state: DestinationState = 'ok';
   #lastSuccessAt: number | null;
   #lastPartialSuccess: SignalFacts['lastPartialSuccess'];
+  #lastWarning: SignalFacts['lastWarning'];
   #lastAttemptAt: number | null = null;
   #lastError: DeliveryError | null = null;
   #retryingSinceAt: number | null = null;
@@ -24,6 +25,7 @@ export class Standing {
     this.#signal = signal;
     this.#lastSuccessAt = history?.lastSuccessAt ?? null;
     this.#lastPartialSuccess = history?.lastPartialSuccess ?? null;
+    this.#lastWarning = history?.lastWarning ?? null;
   }
 
   get state(): DestinationState {
@@ -39,10 +41,12 @@ export class Standing {
     this.#nextAttemptMs = undefined;
   }
 
+  /** `message`: what the destination said with it; empty where it said nothing. */
   delivered(rejectedPoints: number, message: string): void {
     const at = this.#clock.now();
     this.#lastSuccessAt = at;
     if (rejectedPoints > 0) this.#lastPartialSuccess = { at, points: rejectedPoints, message };
+    else if (message !== '') this.#lastWarning = { at, message };
   }
 
   /** `nextAttemptInMs`: when the next attempt is due, where one is planned. */
@@ -65,6 +69,7 @@ export class Standing {
       nextAttemptAt: due === undefined ? null : this.#clock.now() + Math.max(0, due - this.#clock.monotonicMs()),
       retryingSinceAt: this.#retryingSinceAt,
       lastPartialSuccess: this.#lastPartialSuccess,
+      lastWarning: this.#lastWarning,
     };
   }
 }
