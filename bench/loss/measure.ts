@@ -1,6 +1,6 @@
 import type { Signal } from '../../src/shared/signal.ts';
 import { runClaude, telemetryTo } from '../../test/support/claude-code.ts';
-import { startRelayProcess } from '../../test/support/relay-process.ts';
+import { freePort, makeHome, startRelay } from '../../test/support/relay.ts';
 import { itemsOf } from '../../test/support/telemetry.ts';
 import { until } from '../../test/support/until.ts';
 import type { VendorRequest } from '../../test/support/vendor.ts';
@@ -50,27 +50,34 @@ export async function direct(fault: Fault, setup: Setup): Promise<Outcome> {
 
 /** The same, with a relay of its own in between. Counted after the fault is mended and the relay has drained. */
 export async function throughRelay(fault: Fault, setup: Setup, expected: number): Promise<Outcome> {
+  const port = await freePort();
   const vendor = await fault.start();
-  const destination = (token: string) => ({ name: 'span', preset: 'span', endpoint: vendor.url, token });
+  const config = (token: string) => ({
+    listen: { http: port },
+    destinations: [{ name: 'span', preset: 'span', endpoint: vendor.url, token }],
+  });
   try {
-    await using relay = await startRelayProcess([destination(vendor.token)]);
-    const settings = settingsFor(`http://127.0.0.1:${relay.port}`, vendor.token);
-    const timings = await repeat(setup, settings, async () => {
+    await using home = await makeHome(config(vendor.token));
+    await using relays = new AsyncDisposableStack();
+    let relay = relays.use(startRelay(home));
+    await relay.ready;
+    const timings = await repeat(setup, settingsFor(`http://127.0.0.1:${port}`, vendor.token), async () => {
       if (!fault.killRelay) return;
       await relay.kill();
-      await relay.start();
+      relay = relays.use(startRelay(home));
+      await relay.ready;
     });
     await vendor.mend();
-    if (vendor.token !== vendor.mendedToken) await relay.setDestinations([destination(vendor.mendedToken)]);
+    if (vendor.token !== vendor.mendedToken) await home.writeConfig(config(vendor.mendedToken));
 
     const drained = async () => {
       if ((await count(vendor)).arrived < expected) return false;
-      const { ledger } = await relay.verifiedLedger();
+      const { ledger } = await home.verifiedLedger();
       return ledger.every(({ pending }) => pending === 0);
     };
     // What has not arrived by then is lost, as far as this benchmark is concerned, and the table says so.
     await until('the relay has drained', drained, drainWithinMs).catch((error) => console.error(String(error)));
-    const { ledger } = await relay.verifiedLedger();
+    const { ledger } = await home.verifiedLedger();
     const total = (of: 'accepted' | 'resent') => ledger.reduce((sum, row) => sum + row[of], 0);
     return { ...(await count(vendor)), resent: total('resent'), acknowledged: total('accepted'), timings };
   } finally {

@@ -4,7 +4,7 @@ import { type Signal, signals } from '../../src/shared/signal.ts';
 import { findClaudeCode, runClaude, telemetryTo, withTraces } from '../support/claude-code.ts';
 import { startMessagesApi } from '../support/messages-api.ts';
 import { type Recorder, startRecorder } from '../support/recorder.ts';
-import { type RelayProcess, startRelayProcess } from '../support/relay-process.ts';
+import { makeHome, type RelayHome, startRelay } from '../support/relay.ts';
 import { itemsOf } from '../support/telemetry.ts';
 import { until } from '../support/until.ts';
 import { requireToken, startVendor, status, type Vendor, type VendorRequest } from '../support/vendor.ts';
@@ -23,18 +23,27 @@ const gzip = { OTEL_EXPORTER_OTLP_COMPRESSION: 'gzip' };
 const attributed = { OTEL_RESOURCE_ATTRIBUTES: 'work_email=dev%40example.com,team.name=platform' };
 
 /** Claude Code → recorder → relay → a vendor that takes nothing without the token. */
-async function startChain(preset: object = { token }) {
+async function startChain(credential: object = { token }) {
   const stack = new AsyncDisposableStack();
   const api = stack.use(await startMessagesApi());
   const vendor = await startVendor({ answer: requireToken('X-Span-Token', () => token) });
   stack.defer(() => vendor.stop());
-  const relay = stack.use(await startRelayProcess([{ name: 'span', preset: 'span', endpoint: vendor.url, ...preset }]));
+  const span = { name: 'span', preset: 'span', endpoint: vendor.url };
+  const home = stack.use(await makeHome({ destinations: [{ ...span, ...credential }] }));
+  let relay = stack.use(startRelay(home));
+  await relay.ready;
   const recorder = stack.use(await startRecorder(() => relay.port));
   return {
     vendor,
-    relay,
+    span,
+    home,
     recorder,
     stack,
+    killRelay: () => relay.kill(),
+    async startRelayAgain() {
+      relay = stack.use(startRelay(home));
+      await relay.ready;
+    },
     run: (protocol: 'http/protobuf' | 'http/json', extra: Readonly<Record<string, string>> = {}) =>
       runClaude({ binary, apiUrl: api.url, env: telemetryTo(recorder.url, protocol, { ...withTraces, ...extra }) }),
     [Symbol.asyncDispose]: () => stack[Symbol.asyncDispose](),
@@ -43,7 +52,7 @@ async function startChain(preset: object = { token }) {
 
 const ranWell = { exitCode: 0, stdout: 'Hello.\n', stderr: '' };
 
-async function expectAllArrived(relay: RelayProcess, vendor: Pick<Vendor, 'accepted'>, { exported }: Recorder) {
+async function expectAllArrived(home: RelayHome, vendor: Pick<Vendor, 'accepted'>, { exported }: Recorder) {
   const counts: Record<string, number> = {};
   for (const signal of signals) {
     const sent = await itemsOf(signal, exported);
@@ -55,7 +64,7 @@ async function expectAllArrived(relay: RelayProcess, vendor: Pick<Vendor, 'accep
   // The last answer is booked a moment after the vendor gave it.
   let books: readonly LedgerRow[] = [];
   await until('nothing is pending', async () => {
-    books = (await relay.verifiedLedger()).ledger;
+    books = (await home.verifiedLedger()).ledger;
     return books.every(({ pending }) => pending === 0);
   });
   for (const signal of signals) {
@@ -77,11 +86,11 @@ describe.skipIf(skipped !== undefined)(title, { timeout: 60_000 }, () => {
     ['http/json', 'gzip', gzip],
   ] as const)('%s, %s: what arrives is what was exported, attribute by attribute', async ([protocol, , extra]) => {
     await using chain = await startChain();
-    const { vendor, relay, recorder } = chain;
+    const { vendor, home, recorder } = chain;
 
     expect(await chain.run(protocol, { ...extra, ...header, ...attributed })).toMatchObject(ranWell);
 
-    await expectAllArrived(relay, vendor, recorder);
+    await expectAllArrived(home, vendor, recorder);
     for (const signal of signals) {
       const first = (await itemsOf(signal, vendor.accepted))[0];
       expect(JSON.stringify(first?.resource)).toContain('dev@example.com');
@@ -100,7 +109,7 @@ describe.skipIf(skipped !== undefined)(title, { timeout: 60_000 }, () => {
 
     expect(await chain.run('http/protobuf', header)).toMatchObject(ranWell);
 
-    await expectAllArrived(chain.relay, chain.vendor, chain.recorder);
+    await expectAllArrived(chain.home, chain.vendor, chain.recorder);
     expect(chain.vendor.accepted.map(({ headers }) => headers['x-span-token'])).toContain(token);
   });
 
@@ -109,9 +118,9 @@ describe.skipIf(skipped !== undefined)(title, { timeout: 60_000 }, () => {
 
     expect(await chain.run('http/protobuf')).toMatchObject(ranWell);
     expect(chain.vendor.accepted).toEqual([]);
-    await chain.relay.setDestinations([{ name: 'span', preset: 'span', endpoint: chain.vendor.url, token }]);
+    await chain.home.writeConfig({ destinations: [{ ...chain.span, token }] });
 
-    await expectAllArrived(chain.relay, chain.vendor, chain.recorder);
+    await expectAllArrived(chain.home, chain.vendor, chain.recorder);
   });
 
   test('two at once', async () => {
@@ -120,7 +129,7 @@ describe.skipIf(skipped !== undefined)(title, { timeout: 60_000 }, () => {
     const runs = await Promise.all([chain.run('http/protobuf'), chain.run('http/json', gzip)]);
 
     for (const run of runs) expect(run).toMatchObject(ranWell);
-    await expectAllArrived(chain.relay, chain.vendor, chain.recorder);
+    await expectAllArrived(chain.home, chain.vendor, chain.recorder);
   });
 
   test('the vendor is down during the run and comes back later', async () => {
@@ -132,19 +141,19 @@ describe.skipIf(skipped !== undefined)(title, { timeout: 60_000 }, () => {
     const back = await startVendor({ port });
     chain.stack.defer(() => back.stop());
 
-    await expectAllArrived(chain.relay, back, chain.recorder);
+    await expectAllArrived(chain.home, back, chain.recorder);
   });
 
   test('the relay is killed right after the run and started again', async () => {
     await using chain = await startChain();
-    const { relay, vendor } = chain;
+    const { vendor } = chain;
     vendor.setAnswer(() => status(503));
 
     expect(await chain.run('http/protobuf')).toMatchObject(ranWell);
-    await relay.kill();
+    await chain.killRelay();
     vendor.setAnswer(requireToken('X-Span-Token', () => token));
-    await relay.start();
+    await chain.startRelayAgain();
 
-    await expectAllArrived(relay, vendor, chain.recorder);
+    await expectAllArrived(chain.home, vendor, chain.recorder);
   });
 });

@@ -6,11 +6,10 @@ import { OTLPTraceExporter as JsonTraces } from '@opentelemetry/exporter-trace-o
 import { OTLPTraceExporter as ProtobufTraces } from '@opentelemetry/exporter-trace-otlp-proto';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { signals } from '../../src/shared/signal.ts';
-import { startRelayProcess } from '../support/relay-process.ts';
 import { sdkTelemetry } from '../support/sdk-telemetry.ts';
 import { itemsOf } from '../support/telemetry.ts';
 import { until } from '../support/until.ts';
-import { startVendor } from '../support/vendor.ts';
+import { startTwoWays } from './two-ways.ts';
 
 const exporters = {
   'http/protobuf': { Metrics: ProtobufMetrics, Logs: ProtobufLogs, Traces: ProtobufTraces },
@@ -52,16 +51,12 @@ describe("OpenTelemetry's own exporters through the relay", () => {
     ['http/json', 'gzip'],
   ] as const)('%s, compression %s: what arrives is what a direct export brings', async ([protocol, compression]) => {
     vi.stubEnv('OTEL_EXPORTER_OTLP_COMPRESSION', compression);
-    await using stack = new AsyncDisposableStack();
-    const direct = await startVendor();
-    stack.defer(() => direct.stop());
-    const behindRelay = await startVendor();
-    stack.defer(() => behindRelay.stop());
-    const relay = stack.use(await startRelayProcess([{ name: 'collector', endpoint: behindRelay.url }]));
+    await using ways = await startTwoWays();
+    const { direct, behindRelay } = ways;
     const telemetry = await sdkTelemetry();
 
     await exportTo(direct.url, exporters[protocol], telemetry);
-    await exportTo(`http://127.0.0.1:${relay.port}`, exporters[protocol], telemetry);
+    await exportTo(ways.relayUrl, exporters[protocol], telemetry);
 
     for (const signal of signals) {
       const expected = await itemsOf(signal, direct.accepted);

@@ -1,24 +1,20 @@
 import { expect, test } from 'vitest';
 import { type Signal, signals } from '../../src/shared/signal.ts';
 import { findPythonExporters } from '../support/python.ts';
-import { startRelayProcess } from '../support/relay-process.ts';
 import { itemsOf } from '../support/telemetry.ts';
 import { until } from '../support/until.ts';
-import { startVendor, type Vendor } from '../support/vendor.ts';
+import type { Vendor } from '../support/vendor.ts';
+import { startTwoWays } from './two-ways.ts';
 
 const python = await findPythonExporters();
 const exportTo = 'skipped' in python ? undefined : python.exportTo;
 const skipped = 'skipped' in python ? ` (skipped: ${python.skipped})` : '';
 
 test.skipIf(exportTo === undefined)(`OpenTelemetry's Python exporters through the relay${skipped}`, async () => {
-  await using stack = new AsyncDisposableStack();
-  const direct = await startVendor();
-  stack.defer(() => direct.stop());
-  const behindRelay = await startVendor();
-  stack.defer(() => behindRelay.stop());
-  const relay = stack.use(await startRelayProcess([{ name: 'collector', endpoint: behindRelay.url }]));
+  await using ways = await startTwoWays();
+  const { direct, behindRelay } = ways;
 
-  expect(await exportTo?.(direct.url, `http://127.0.0.1:${relay.port}`)).toMatchObject({ exitCode: 0, stderr: '' });
+  expect(await exportTo?.(direct.url, ways.relayUrl)).toMatchObject({ exitCode: 0, stderr: '' });
 
   const counts: Record<Signal, number> = { metrics: 5, logs: 4, traces: 2 };
   for (const signal of signals) {

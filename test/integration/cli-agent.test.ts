@@ -1,13 +1,12 @@
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { request } from 'node:http';
-import { tmpdir } from 'node:os';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { controlClient } from '../../src/main/core/control/client.ts';
-import type { ControlArgs, ControlMethod, ControlResult } from '../../src/shared/control.ts';
-import { type RunningCommand, runCommand, startCommand } from '../support/command-line.ts';
+import type { Child } from '../support/child.ts';
+import { startCommand } from '../support/command-line.ts';
+import { post } from '../support/numbered-requests.ts';
+import { makeHome, type Relay, type RelayHome, startRelay } from '../support/relay.ts';
+import { until } from '../support/until.ts';
 import { startVendor, status, type Vendor } from '../support/vendor.ts';
 
 // Real processes on a machine that may be busy.
@@ -15,119 +14,105 @@ vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
 
 const payload = readFileSync(new URL('../fixtures/claude-code/2.1.328/logs.pb', import.meta.url));
 
-let folder: string;
-let paths: readonly string[];
+let home: RelayHome;
 let vendor: Vendor;
-const agents: RunningCommand[] = [];
+const agents: (Relay | Child)[] = [];
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'relay-cli-'));
-  paths = ['--state-dir', join(folder, 'state'), '--config', join(folder, 'config.json')];
   vendor = await startVendor();
-  const destinations = [{ name: 'vendor', endpoint: vendor.url }];
-  await writeFile(join(folder, 'config.json'), JSON.stringify({ listen: { http: 0 }, destinations }));
+  home = await makeHome({ destinations: [{ name: 'vendor', endpoint: vendor.url }] });
 });
 
 afterEach(async () => {
   for (const agent of agents.splice(0)) {
-    agent.kill('SIGKILL');
-    await agent.finished;
+    agent.kill();
+    await agent.exited;
   }
   await vendor.stop();
-  await rm(folder, { recursive: true, force: true });
+  await home[Symbol.asyncDispose]();
 });
 
-const relay = (...args: readonly string[]) => runCommand([...args, ...paths]);
-const eventually = <T>(check: () => T | Promise<T>) => vi.waitFor(check, { timeout: 60_000, interval: 20 });
-
-async function startRelay(...args: readonly string[]) {
-  const agent = startCommand(['run', '--json', ...args, ...paths]);
+async function startAgent(...args: readonly string[]): Promise<Relay> {
+  const agent = startRelay(home, { args });
   agents.push(agent);
-  const ready: { http: number; pid: number } = JSON.parse(await agent.firstLine);
-  return { agent, ...ready };
+  await agent.ready;
+  return agent;
 }
 
-/** As Claude Code does. Node's fetch would be refused: it says that it is one, as a browser does. */
-async function send(http: number): Promise<void> {
-  const headers = { 'content-type': 'application/x-protobuf' };
-  const sending = request({ port: http, host: '127.0.0.1', path: '/v1/logs', method: 'POST', headers }).end(payload);
-  const [response] = await once(sending, 'response');
-  response.resume();
-  expect(response.statusCode).toBe(200);
+/** `run` with nothing added to its output. */
+function startRun(...options: readonly string[]): Child {
+  const agent = startCommand(['run', ...options, '--state-dir', home.stateDir, '--config', home.configFile]);
+  agents.push(agent);
+  return agent;
 }
 
-/** What the command line would be told, without the price of a process for every look. */
-async function ask<M extends ControlMethod>(method: M, args: ControlArgs<M>): Promise<ControlResult<M>> {
-  const client = controlClient(join(folder, 'state'));
-  const reply = await client.call(method, args);
-  client.close();
-  if (reply.kind !== 'ok') throw new Error(JSON.stringify(reply));
-  return reply.value;
+async function send({ port }: Relay): Promise<void> {
+  expect(await post(port, 'logs', payload)).toBe(200);
 }
-
-const health = () => ask('status', {});
 
 test('run prints one ready line that tells port, process and state folder, and ends with 0 on SIGTERM', async () => {
-  const agent = startCommand(['run', ...paths]);
-  agents.push(agent);
-  const line = await agent.firstLine;
+  const agent = startRun();
+  const [line] = await agent.line(/^.*/);
   expect(line).toMatch(/^span-relay ready http=127\.0\.0\.1:[1-9]\d* pid=\d+ state=.*\/state$/);
   expect(line).toContain(`pid=${agent.pid} `);
   agent.kill('SIGTERM');
-  expect(await agent.finished).toMatchObject({ exitCode: 0, stdout: `${line}\n` });
+  expect((await agent.exited).code).toBe(0);
+  expect(agent.stdout()).toBe(`${line}\n`);
 });
 
 test('SIGINT ends it with 0 too, and --json makes the ready line JSON', async () => {
-  const { agent, http, pid } = await startRelay();
+  const agent = startRun('--json');
+  const [line] = await agent.line(/^.*/);
+  const { http, pid } = JSON.parse(line);
   expect(http).toBeGreaterThan(0);
   expect(pid).toBe(agent.pid);
   agent.kill('SIGINT');
-  expect((await agent.finished).exitCode).toBe(0);
+  expect((await agent.exited).code).toBe(0);
 });
 
 test('a second relay on the same state folder says who has it and exits with 75', async () => {
-  const { pid } = await startRelay();
-  const second = await relay('run');
+  const { pid } = await startAgent();
+  const second = await home.command('run');
   expect(second).toMatchObject({ exitCode: 75, stdout: '' });
   expect(second.stderr).toContain(`pid ${pid}`);
   expect(second.stderr).toContain('--replace');
 });
 
 test('--replace takes over, and the old relay ends with 0', async () => {
-  const first = await startRelay();
-  const second = await startRelay('--replace');
-  expect((await first.agent.finished).exitCode).toBe(0);
-  expect((await health()).state).toBe('idle');
+  const first = await startAgent();
+  const second = await startAgent('--replace');
+  expect((await first.exited).code).toBe(0);
+  expect((await second.status()).state).toBe('idle');
   expect(second.pid).not.toBe(first.pid);
 });
 
 test('status goes from idle to healthy to failing, by exit code and in words', async () => {
-  const { http } = await startRelay();
-  const idle = await relay('status');
+  const agent = await startAgent();
+  const idle = await home.command('status');
   expect(idle.exitCode).toBe(0);
   expect(idle.stdout).toMatch(/^· No Claude Code session has reported yet/);
 
-  await send(http);
-  await eventually(async () => expect((await health()).headline).toContain('has been delivered'));
-  const healthy = await relay('status');
+  await send(agent);
+  await agent.untilStatus('the delivery is told', ({ headline }) => headline.includes('has been delivered'));
+  const healthy = await home.command('status');
   expect(healthy).toMatchObject({ exitCode: 0, stderr: '' });
   expect(healthy.stdout).toMatch(/^✓ Telemetry flows/);
 
   vendor.setAnswer(() => status(401));
-  await send(http);
-  await eventually(async () => expect((await health()).state).toBe('failing'));
-  const failing = await relay('status');
+  await send(agent);
+  await agent.untilStatus('the failure is told', ({ state }) => state === 'failing');
+  const failing = await home.command('status');
   expect(failing.exitCode).toBe(2);
   expect(failing.stdout).toMatch(/^✗ vendor refuses the token \(401\)/);
   expect(failing.stdout).toContain('[destination.credentials-refused]');
 });
 
 test('the ledger is the same through the relay and without it', async () => {
-  const { agent, http } = await startRelay();
-  await send(http);
-  await eventually(() => expect(vendor.accepted).toHaveLength(1));
-  await eventually(async () => expect((await health()).destinations[0]?.pending.requests).toBe(0));
-  const online = await relay('ledger', '--verify', '--json', '--hours', '2');
+  const agent = await startAgent();
+  await send(agent);
+  await until('the vendor has it', () => vendor.accepted.length === 1);
+  await agent.untilStatus('it is booked', ({ destinations }) => destinations[0]?.pending.requests === 0);
+  const online = await home.command('ledger', '--verify', '--json', '--hours', '2');
   expect(online.exitCode).toBe(0);
   const report = JSON.parse(online.stdout);
   expect(report).toMatchObject({ balances: true, problems: [] });
@@ -136,23 +121,22 @@ test('the ledger is the same through the relay and without it', async () => {
   expect(logs.accepted).toBeGreaterThan(0);
   expect(report.hours).toContainEqual(expect.objectContaining({ signal: 'logs', accepted: logs.accepted }));
 
-  agent.kill();
-  await agent.finished;
-  const offline = await relay('ledger', '--verify', '--json', '--hours', '2');
+  await agent.stop();
+  const offline = await home.command('ledger', '--verify', '--json', '--hours', '2');
   expect(offline.exitCode).toBe(0);
   expect(JSON.parse(offline.stdout)).toEqual(report);
-  expect((await relay('ledger', '--verify')).stdout).toContain('The books balance');
+  expect((await home.command('ledger', '--verify')).stdout).toContain('The books balance');
 });
 
 test('send-test delivers to each destination and tells what came back', async () => {
-  await startRelay();
-  const sent = await relay('send-test', '--json');
+  await startAgent();
+  const sent = await home.command('send-test', '--json');
   expect(sent.exitCode).toBe(0);
   const { results } = JSON.parse(sent.stdout);
   expect(results.map((result: { outcome: string }) => result.outcome)).toEqual(['delivered', 'delivered', 'delivered']);
 
   vendor.setAnswer(() => status(401));
-  const refused = await relay('send-test', '--timeout', '20');
+  const refused = await home.command('send-test', '--timeout', '20');
   expect(refused.exitCode).toBe(1);
   expect(refused.stdout).toContain('✗ blocked');
   expect(refused.stdout).toContain('0 of 3 delivered.');
@@ -160,50 +144,49 @@ test('send-test delivers to each destination and tells what came back', async ()
 
 test('quarantined requests are listed, shown masked, exported, retried and discarded, with the relay or without', async () => {
   vendor.setAnswer(() => status(400));
-  const { agent, http } = await startRelay();
-  await send(http);
-  await send(http);
-  await eventually(async () => expect((await ask('quarantineList', {})).requests).toHaveLength(2));
-  const listing = JSON.parse((await relay('quarantine', 'list', '--json')).stdout);
+  const agent = await startAgent();
+  await send(agent);
+  await send(agent);
+  await until('both are set aside', async () => (await agent.call('quarantineList', {})).requests.length === 2);
+  const listing = JSON.parse((await home.command('quarantine', 'list', '--json')).stdout);
   const [one, two] = listing.requests.map(({ id }: { id: number }) => String(id));
 
-  const shown = await relay('quarantine', 'show', one);
+  const shown = await home.command('quarantine', 'show', one);
   expect(shown.stdout).toContain('answered 400');
   expect(shown.stdout).toContain('resourceLogs');
-  const masked = JSON.parse((await relay('quarantine', 'show', one, '--json')).stdout).decoded;
-  const unmasked = JSON.parse((await relay('quarantine', 'show', one, '--json', '--unmasked')).stdout).decoded;
+  const masked = JSON.parse((await home.command('quarantine', 'show', one, '--json')).stdout).decoded;
+  const unmasked = JSON.parse((await home.command('quarantine', 'show', one, '--json', '--unmasked')).stdout).decoded;
   expect(masked).not.toEqual(unmasked);
 
-  const out = join(folder, 'request.pb');
-  expect((await relay('quarantine', 'export', one, '--out', out)).exitCode).toBe(0);
+  const out = join(home.folder, 'request.pb');
+  expect((await home.command('quarantine', 'export', one, '--out', out)).exitCode).toBe(0);
   expect(await readFile(out)).toEqual(payload);
   expect((await stat(out)).mode & 0o777).toBe(0o600);
-  const again = await relay('quarantine', 'export', one, '--out', out);
+  const again = await home.command('quarantine', 'export', one, '--out', out);
   expect(again.exitCode).toBe(1);
   expect(again.stderr).toContain('exists already');
 
   vendor.setAnswer(() => status(200));
-  expect((await relay('quarantine', 'retry', one)).stdout).toBe(`Request ${one} is back in the queue.\n`);
-  await eventually(() => expect(vendor.accepted).toHaveLength(1));
+  expect((await home.command('quarantine', 'retry', one)).stdout).toBe(`Request ${one} is back in the queue.\n`);
+  await until('the vendor has it', () => vendor.accepted.length === 1);
 
-  agent.kill();
-  await agent.finished;
-  const json = join(folder, 'request.json');
-  expect((await relay('quarantine', 'export', two, '--out', json, '--format', 'json')).exitCode).toBe(0);
+  await agent.stop();
+  const json = join(home.folder, 'request.json');
+  expect((await home.command('quarantine', 'export', two, '--out', json, '--format', 'json')).exitCode).toBe(0);
   expect(JSON.parse(await readFile(json, 'utf8'))).toEqual(unmasked);
-  expect((await relay('quarantine', 'discard', two)).exitCode).toBe(0);
-  const gone = await relay('quarantine', 'discard', two);
+  expect((await home.command('quarantine', 'discard', two)).exitCode).toBe(0);
+  const gone = await home.command('quarantine', 'discard', two);
   expect(gone.exitCode).toBe(1);
   expect(gone.stderr).toContain(`There is no request ${two} in quarantine.`);
-  expect((await relay('quarantine', 'show', two)).exitCode).toBe(1);
-  expect((await relay('ledger', '--verify')).stdout).toContain('by discarded');
+  expect((await home.command('quarantine', 'show', two)).exitCode).toBe(1);
+  expect((await home.command('ledger', '--verify')).stdout).toContain('by discarded');
 });
 
 test('a broken config is told by status, and the relay goes on', async () => {
-  await startRelay();
-  await writeFile(join(folder, 'config.json'), '{"listen": {"http": 0}, "destinations": [{"token": "CANARY"');
-  await eventually(async () => expect((await health()).findings.map(({ id }) => id)).toContain('relay.config-invalid'));
-  const told = await relay('status');
+  const agent = await startAgent();
+  await home.writeConfig('{"listen": {"http": 0}, "destinations": [{"token": "CANARY"');
+  await agent.untilStatus('it is told', ({ findings }) => findings.some(({ id }) => id === 'relay.config-invalid'));
+  const told = await home.command('status');
   expect(told.exitCode).toBe(1);
   expect(told.stdout).toContain('line 1, column');
   expect(told.stdout).not.toContain('CANARY');

@@ -1,20 +1,18 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type Child, startChild } from '../support/child.ts';
+import { cliFile } from '../support/command-line.ts';
 import { until } from '../support/until.ts';
-
-const entry = fileURLToPath(new URL('../../src/main/cli/index.ts', import.meta.url));
 
 /** The relay's patience after the outage is random, and so is that of a busy machine. */
 const testTimeoutMs = 120_000;
 
 interface Demo {
-  readonly child: ChildProcess;
+  readonly child: Child;
   output(): string;
   /** Resolves with the exit code; null when it was killed. */
   readonly ended: Promise<number | null>;
@@ -30,7 +28,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   for (const { child, ended } of demos) {
-    child.kill('SIGKILL');
+    child.kill();
     await ended;
   }
   await until('no relay is left to hold the folder', async () => (await processesOf(folder)).length === 0);
@@ -40,11 +38,9 @@ afterEach(async () => {
 /** Standard output is a pipe: there is no terminal. */
 function startDemo(...args: string[]): Demo {
   const env = { ...process.env, TMPDIR: folder, TMP: folder, TEMP: folder };
-  const child = spawn(process.execPath, [entry, 'demo', ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += String(chunk)));
-  const ended = once(child, 'close').then(([code]) => (typeof code === 'number' ? code : null));
-  const demo = { child, ended, output: () => output };
+  const child = startChild(process.execPath, [cliFile, 'demo', ...args], { env });
+  const ended = child.exited.then(({ code }) => code);
+  const demo = { child, ended, output: () => child.stdout() + child.stderr() };
   demos.push(demo);
   return demo;
 }
@@ -106,7 +102,7 @@ describe.skipIf(process.platform === 'win32')('span-relay demo', { timeout: test
   test('cleans up when nobody reads its output any more', async () => {
     const demo = startDemo('--seconds', '3600');
     await until('telemetry flows', () => demo.output().includes('All is well:'), testTimeoutMs);
-    demo.child.stdout?.destroy();
+    demo.child.stopReading();
     expect(await demo.ended).toBe(130);
     await expectNothingLeft();
   });
@@ -127,7 +123,7 @@ describe.skipIf(process.platform === 'win32')('span-relay demo', { timeout: test
   test('the relay does not outlive a demo that is killed', async () => {
     const demo = startDemo('--seconds', '3600');
     await until('telemetry flows', () => demo.output().includes('All is well:'), testTimeoutMs);
-    demo.child.kill('SIGKILL');
+    demo.child.kill();
     await until('the relay has ended', async () => (await processesOf(folder)).length === 0, testTimeoutMs);
   });
 

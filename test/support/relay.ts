@@ -1,16 +1,13 @@
-import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { type ControlClient, controlClient } from '../../src/main/core/control/client.ts';
-import type { ControlArgs, ControlMethod, ControlResult } from '../../src/shared/control.ts';
+import type { ControlArgs, ControlMethod, ControlResult, LedgerReport } from '../../src/shared/control.ts';
 import type { HealthSnapshot } from '../../src/shared/health.ts';
-import { type Finished, runCommand } from './command-line.ts';
+import { type ChildOptions, type Exit, startChild } from './child.ts';
+import { cliFile, type Finished, runCommand } from './command-line.ts';
 import { until } from './until.ts';
-
-const entry = fileURLToPath(new URL('../../src/main/cli/index.ts', import.meta.url));
 
 /** The folders of one relay, whichever processes run on them, one after the other or at once. */
 export interface RelayHome extends AsyncDisposable {
@@ -21,6 +18,8 @@ export interface RelayHome extends AsyncDisposable {
   writeConfig(config: object | string): Promise<void>;
   /** Runs another command of the relay on these folders, to its end. */
   command(...words: readonly string[]): Promise<Finished>;
+  /** The books, recounted by the command line. Rejects when they do not balance. */
+  verifiedLedger(): Promise<LedgerReport>;
 }
 
 /** A state folder and a config file that are removed in the end. */
@@ -38,16 +37,16 @@ export async function makeHome(config: object | string = {}): Promise<RelayHome>
       await rename(`${configFile}.new`, configFile);
     },
     command: (...words) => runCommand([...words, '--state-dir', stateDir, '--config', configFile]),
+    async verifiedLedger() {
+      const { exitCode, stdout, stderr } = await home.command('ledger', '--verify', '--json');
+      if (exitCode !== 0) throw new Error(`ledger --verify ended with ${exitCode}: ${stdout}${stderr}`);
+      return JSON.parse(stdout) as LedgerReport;
+    },
     // A relay that was killed a moment ago may still be giving up its files.
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true, maxRetries: 5 }),
   };
   await home.writeConfig(config);
   return home;
-}
-
-export interface Exit {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
 }
 
 export interface RelayOptions {
@@ -57,7 +56,7 @@ export interface RelayOptions {
   readonly under?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   /** From file descriptor 3 on. */
-  readonly inherit?: readonly Exclude<StdioOptions, string>[number][];
+  readonly inherit?: NonNullable<ChildOptions['inherit']>;
 }
 
 /** The real relay as a child process: to be killed at any moment, and watched from outside. */
@@ -82,67 +81,42 @@ export interface Relay extends AsyncDisposable {
   stop(signal?: 'SIGTERM' | 'SIGINT'): Promise<Exit>;
 }
 
-const alive = new Set<ChildProcess>();
-process.on('exit', () => {
-  for (const child of alive) child.kill('SIGKILL');
-});
-
 /** Starts it and returns at once. */
 export function startRelay(home: Pick<RelayHome, 'stateDir' | 'configFile'>, options: RelayOptions = {}): Relay {
   const { args = [], under = [], env = {}, inherit = [] } = options;
-  const run = [entry, 'run', '--state-dir', home.stateDir, '--config', home.configFile, ...args];
+  const run = [cliFile, 'run', '--state-dir', home.stateDir, '--config', home.configFile, ...args];
   const [program = process.execPath, ...rest] = [...under, process.execPath, ...run];
-  const child = spawn(program, rest, {
-    env: { PATH: process.env.PATH, ...env },
-    stdio: ['ignore', 'pipe', 'pipe', ...inherit],
-  });
-  alive.add(child);
+  const child = startChild(program, rest, { env: { PATH: process.env.PATH, ...env }, inherit });
   let client: ControlClient | undefined;
-  let stdout = '';
-  let stderr = '';
-  const ready = Promise.withResolvers<void>();
+  const ready = child.line(/^span-relay ready /).then(() => undefined);
   // Whether anybody waits for it is the test's choice.
-  ready.promise.catch(() => undefined);
-  const exited = new Promise<Exit>((resolve) => {
-    child.once('close', (code, signal) => {
-      alive.delete(child);
-      client?.close();
-      resolve({ code, signal });
-      ready.reject(new Error(`The relay ended (${code ?? signal}) before it was ready:\n${stderr.slice(-2_000)}`));
-    });
-  });
-  child.once('error', ready.reject);
-  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-    stdout += text;
-    if (/^span-relay ready .*\n/m.test(stdout)) ready.resolve();
-  });
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    stderr += text;
-  });
+  ready.catch(() => undefined);
+  const hangUp = () => client?.close();
+  child.exited.then(hangUp, hangUp);
 
   function fact(pattern: RegExp): number {
-    const found = pattern.exec(stdout)?.[1];
+    const found = pattern.exec(child.stdout())?.[1];
     if (found === undefined) throw new Error('The relay is not ready yet.');
     return Number(found);
   }
 
   function signal(name: NodeJS.Signals): void {
     // What the relay was started under does not always pass a signal on.
-    if (under.length > 0 && alive.has(child) && / pid=/.test(stdout)) process.kill(relay.pid, name);
+    if (under.length > 0 && child.isAlive() && / pid=/.test(child.stdout())) process.kill(relay.pid, name);
     else child.kill(name);
   }
 
   const relay: Relay = {
-    exited,
-    ready: ready.promise,
+    exited: child.exited,
+    ready,
     get pid() {
       return fact(/ pid=(\d+) /);
     },
     get port() {
       return fact(/ http=127\.0\.0\.1:(\d+) /);
     },
-    stdout: () => stdout,
-    stderr: () => stderr,
+    stdout: child.stdout,
+    stderr: child.stderr,
     async call(method, callArgs) {
       client ??= controlClient(home.stateDir);
       const reply = await client.call(method, callArgs, { timeoutMs: 60_000 });
@@ -166,11 +140,11 @@ export function startRelay(home: Pick<RelayHome, 'stateDir' | 'configFile'>, opt
     },
     async kill() {
       signal('SIGKILL');
-      await exited;
+      await child.exited;
     },
     stop(name = 'SIGTERM') {
       signal(name);
-      return exited;
+      return child.exited;
     },
     [Symbol.asyncDispose]: () => relay.kill(),
   };

@@ -1,0 +1,28 @@
+import { makeHome, startRelay } from '../support/relay.ts';
+import { startVendor, type Vendor } from '../support/vendor.ts';
+
+/** To export the same twice: to a vendor directly, and to one behind a relay. */
+export interface TwoWays extends AsyncDisposable {
+  readonly direct: Vendor;
+  readonly behindRelay: Vendor;
+  /** The base URL, without a trailing slash. */
+  readonly relayUrl: string;
+}
+
+export async function startTwoWays(): Promise<TwoWays> {
+  await using stack = new AsyncDisposableStack();
+  const direct = await startVendor();
+  stack.defer(() => direct.stop());
+  const behindRelay = await startVendor();
+  stack.defer(() => behindRelay.stop());
+  const home = stack.use(await makeHome({ destinations: [{ name: 'collector', endpoint: behindRelay.url }] }));
+  const relay = stack.use(startRelay(home));
+  await relay.ready;
+  const all = stack.move();
+  return {
+    direct,
+    behindRelay,
+    relayUrl: `http://127.0.0.1:${relay.port}`,
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  };
+}
