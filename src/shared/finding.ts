@@ -18,10 +18,13 @@ export interface Finding {
 interface FindingKind {
   readonly severity: Severity;
   readonly title: string;
+  /** The next step, in one sentence. */
   readonly fix: string;
+  /** What else there is to say about the fix: what happens by itself, what is not affected. */
+  readonly after?: string;
 }
 
-/** Every finding that exists. `severity`, `title` and `fix` are the defaults; a finding may say them more exactly. */
+/** Every finding that exists, with the words and the severity that hold unless a finding says them more exactly. */
 export const findingCatalogue = {
   'claude.nothing-received': {
     severity: 'info',
@@ -31,7 +34,12 @@ export const findingCatalogue = {
   'destination.none-configured': {
     severity: 'warning',
     title: 'No destination is configured',
-    fix: 'Add a destination to the config file. Until then the data is kept on disk for "span".',
+    fix: 'Add a destination to the config file.',
+  },
+  'destination.config-token-refused': {
+    severity: 'warning',
+    title: 'The destination refuses the token in the config file',
+    fix: 'Correct the token in the config file.',
   },
   'destination.no-credential': {
     severity: 'warning',
@@ -41,22 +49,26 @@ export const findingCatalogue = {
   'destination.credentials-refused': {
     severity: 'error',
     title: 'The destination refuses the credentials',
-    fix: 'Ask for a current token and put it into the config file. Sending resumes by itself.',
+    fix: 'Ask for a current token and put it into the config file.',
+    after: 'Sending resumes by itself.',
   },
   'destination.endpoint-wrong': {
     severity: 'error',
     title: 'The destination does not accept telemetry at this address',
-    fix: 'Correct the endpoint in the config file. Sending resumes by itself.',
+    fix: 'Correct the endpoint in the config file.',
+    after: 'Sending resumes by itself.',
   },
   'destination.captive-portal': {
     severity: 'warning',
     title: 'A web page answers instead of the destination',
-    fix: 'Log in to the network (a captive portal or a proxy is in between). Sending resumes by itself.',
+    fix: 'Log in to the network (a captive portal or a proxy is in between).',
+    after: 'Sending resumes by itself.',
   },
   'destination.unreachable': {
     severity: 'warning',
     title: 'The destination cannot be reached',
-    fix: 'Check the network and the endpoint. Nothing is lost: the data is on disk and is sent when the way is clear.',
+    fix: 'Check the network and the endpoint.',
+    after: 'Sending resumes by itself.',
   },
   'destination.untrusted-certificate': {
     severity: 'warning',
@@ -71,58 +83,92 @@ export const findingCatalogue = {
   'destination.partially-rejected': {
     severity: 'warning',
     title: 'The destination took requests but rejected some of their points',
-    fix: "Read the destination's message and correct what it names; rejected points are not sent again.",
+    fix: "Read the destination's message and correct what it names.",
+    after: 'Rejected points are not sent again.',
+  },
+  'destination.vendor-warning': {
+    severity: 'info',
+    title: 'The destination took the data and sent a warning along',
+    fix: 'Do what the warning asks for.',
+    after: 'Nothing was rejected.',
   },
   'destination.removed-with-backlog': {
     severity: 'warning',
     title: 'A destination was removed while data was still owed to it',
     fix: 'Put it back under the same name to deliver its backlog, or let retention remove it.',
   },
+  'destination.signal-removed-with-backlog': {
+    severity: 'warning',
+    title: 'A destination does not take a signal any more while some of it was still owed',
+    fix: 'Put the signal back to deliver its backlog, or let retention remove it.',
+  },
   'receiver.port-taken': {
     severity: 'error',
     title: 'Another program holds the port that Claude Code exports to',
-    fix: 'Stop that program or give it another port. The relay keeps trying and takes over by itself.',
+    fix: 'Stop that program or give it another port.',
+    after: 'The relay keeps trying and takes over by itself.',
   },
   'receiver.requests-refused': {
     severity: 'warning',
-    title: 'Requests to the relay are being refused',
+    title: 'Some requests to the relay were refused',
     fix: 'Correct the sender: what was wrong with the last request is in the detail.',
+  },
+  'receiver.signal-unwanted': {
+    severity: 'info',
+    title: 'Claude Code exports a signal that no destination takes',
+    fix: 'Switch that exporter off in the managed settings, or add the signal to a destination.',
   },
   'relay.config-invalid': {
     severity: 'warning',
     title: 'The config file has a mistake',
-    fix: 'Correct the key that is named. The rest of the file is in force.',
+    fix: 'Correct the key that is named.',
+    after: 'It is read again by itself; the rest of the file is in force.',
   },
   'spool.corrupted': {
     severity: 'warning',
     title: 'The spool file was damaged and has been repaired',
-    fix: 'Nothing to do for the relay: what was readable is kept. Check the disk. The damaged file is kept for support.',
+    fix: 'Check the disk.',
+    after: 'There is nothing to do for the relay: what was readable is kept.',
   },
   'spool.disk-full': {
     severity: 'error',
-    title: 'The disk is full: telemetry cannot be stored',
-    fix: 'Free some space on this disk. The relay resumes by itself.',
+    title: 'The disk is full, so telemetry cannot be stored',
+    fix: 'Free some space on this disk.',
+    after: 'The relay resumes by itself.',
   },
   'spool.quota-reached': {
     severity: 'warning',
     title: 'The oldest data was removed to make room',
-    fix: 'Get the destination working again, or raise spool.maxBytes or spool.maxAgeDays in the config file.',
+    fix: 'Get the destination working again, or raise spool.maxBytes in the config file.',
+  },
+  'spool.retention-reached': {
+    severity: 'warning',
+    title: 'Data grew too old to be kept and was removed',
+    fix: 'Get the destination working again, or raise spool.maxAgeDays in the config file.',
   },
   'spool.unavailable': {
     severity: 'error',
-    title: 'The spool cannot be opened: telemetry cannot be stored',
-    fix: 'Check that the state folder exists and is writable. The relay keeps trying.',
+    title: 'The spool cannot be opened, so telemetry cannot be stored',
+    fix: 'Check that the state folder exists and is writable.',
+    after: 'The relay keeps trying.',
   },
 } as const satisfies Record<string, FindingKind>;
 
 export type FindingId = keyof typeof findingCatalogue;
 
-/** A finding from the catalogue, with what was seen here. `overrides` says a part of it more exactly. */
+export type FindingWords = Partial<FindingKind>;
+
+/** A finding from the catalogue, with what was seen here. `words` says a part of it more exactly. */
 export function finding(
   id: FindingId,
   seen: { readonly detail: string; readonly source: string },
-  overrides: Partial<Pick<Finding, 'severity' | 'title' | 'fix'>> = {},
+  words: FindingWords = {},
 ): Finding {
-  const { severity, title, fix } = findingCatalogue[id];
-  return { id, severity, title, fix, ...seen, ...overrides };
+  const { severity, title, fix, after } = wordsOf(id, words);
+  return { id, severity, title, fix: after === undefined ? fix : `${fix} ${after}`, ...seen };
+}
+
+/** What the catalogue says of a finding, with what `words` says more exactly. */
+export function wordsOf(id: FindingId, words: FindingWords = {}): FindingKind {
+  return { ...findingCatalogue[id], ...words };
 }

@@ -1,66 +1,67 @@
+import type { DeliveryError } from './health.ts';
 import type { DestinationFacts, HealthFacts } from './health-facts.ts';
-import { dayMs, type NotedFinding, note, pendingOf, waitingWords } from './health-note.ts';
+import { dayMs, type NotedFinding, note, nounOf, pendingOf, waitingWords } from './health-note.ts';
 import { countOf, formatDuration } from './wording.ts';
 
 /** Shorter outages are everyday life: the data is safe, and nobody has to do anything. */
 export const patienceMs = 10 * 60_000;
 
+/** Of a destination that has never worked: most likely its address is wrong, and somebody is just setting it up. */
+export const firstPatienceMs = 30_000;
+
 /** What a person should know about one destination. Pure. */
 export function destinationFindings(destination: DestinationFacts, facts: HealthFacts): NotedFinding[] {
-  const { name, removed, lastPartialSuccess } = destination;
-  const source = destination.endpoint ?? name;
+  if (destination.removed) return removedFindings(destination, facts);
+  return [
+    ...deliveryFindings(destination, facts),
+    ...tokenFindings(destination, facts),
+    ...narrowedFindings(destination, facts),
+    ...verdictFindings(destination, facts),
+  ];
+}
+
+/** What is wrong with a destination that does not take data, as a verb: `answers 503`. */
+export function troubleWords(error: DeliveryError | null): string {
+  if (error?.status !== undefined) return `answers ${error.status}`;
+  switch (error?.kind) {
+    case 'dns':
+      return 'cannot be found by its name';
+    case 'tls':
+      return 'cannot be reached over a connection that is trusted';
+    case 'timeout':
+      return 'does not answer in time';
+    case 'reset':
+      return 'breaks connections off';
+    case 'garbage':
+      return 'does not speak HTTP';
+    default:
+      return 'cannot be reached';
+  }
+}
+
+function removedFindings({ name }: DestinationFacts, facts: HealthFacts): NotedFinding[] {
   const pending = pendingOf(facts, name);
-  if (removed) {
-    if (pending.requests === 0) return [];
-    return [
-      note(
-        'destination.removed-with-backlog',
-        {
-          seen: `the config file ${facts.config.file} does not name ${name} any more`,
-          effect: waitingWords(pending.points),
-          source: name,
-        },
-        { title: `${name} was removed while data was still owed to it` },
-      ),
-    ];
-  }
-  const noted = deliveryFindings(destination, facts, pending.points);
-  const quarantined = facts.spool.quarantined.find((row) => row.destination === name);
-  if (quarantined !== undefined && quarantined.requests > 0) {
-    noted.push(
-      note(
-        'destination.quarantined',
-        {
-          seen: `${countOf(quarantined.requests, 'request')} called malformed by ${name}`,
-          effect: `${countOf(quarantined.points, 'data point')} set aside for somebody to look at`,
-          source,
-        },
-        { title: `${name} called some requests malformed` },
-      ),
-    );
-  }
-  if (lastPartialSuccess !== null && lastPartialSuccess.points > 0 && facts.now - lastPartialSuccess.at < dayMs) {
-    noted.push(
-      note(
-        'destination.partially-rejected',
-        {
-          seen: `${formatDuration(facts.now - lastPartialSuccess.at)} ago ${name} said: ${lastPartialSuccess.message || 'no reason'}`,
-          effect: `${countOf(lastPartialSuccess.points, 'data point')} of that request rejected`,
-          source,
-        },
-        { title: `${name} rejected some data points` },
-      ),
-    );
-  }
-  return noted;
+  if (pending.requests === 0) return [];
+  return [
+    note(
+      'destination.removed-with-backlog',
+      {
+        seen: `the config file ${facts.config.file} does not name ${name} any more`,
+        effect: waitingWords(pending.points),
+        source: name,
+      },
+      { title: `${name} was removed while data was still owed to it` },
+    ),
+  ];
 }
 
 /** What stands in the way of delivering to a destination, if anything: at most one finding. */
-function deliveryFindings(destination: DestinationFacts, facts: HealthFacts, waiting: number): NotedFinding[] {
-  const { name, endpoint, state, lastError, retryingSinceAt } = destination;
+function deliveryFindings(destination: DestinationFacts, facts: HealthFacts): NotedFinding[] {
+  const { name, endpoint, state, lastError, takes } = destination;
   const { file } = facts.config;
   const answer = lastError?.status === undefined ? '' : ` (${lastError.status})`;
   const seen = lastError?.message ?? 'no attempt has succeeded';
+  const waiting = pendingOf(facts, name, takes).points;
   const about = { seen, effect: waitingWords(waiting), source: endpoint ?? name };
   switch (state) {
     case 'ok':
@@ -93,26 +94,127 @@ function deliveryFindings(destination: DestinationFacts, facts: HealthFacts, wai
       return [
         note('destination.endpoint-wrong', about, {
           title: `${name} does not accept telemetry at ${endpoint ?? 'its address'}${answer}`,
-          fix: `Correct the endpoint in ${file}. Sending resumes by itself.`,
+          fix: `Correct the endpoint in ${file}.`,
         }),
       ];
-    case 'retrying': {
-      const triedForMs = retryingSinceAt === null ? 0 : facts.now - retryingSinceAt;
-      if (triedForMs <= patienceMs) return [];
-      if (lastError?.kind === 'tls') {
-        return [note('destination.untrusted-certificate', about, { title: `No trusted connection to ${name}` })];
-      }
-      return [
-        note('destination.unreachable', about, {
-          title: `${name} has not taken telemetry for ${formatDuration(triedForMs)}${answer}`,
-        }),
-      ];
-    }
+    case 'retrying':
+      return retryingFindings(destination, facts, about);
   }
+}
+
+function retryingFindings(
+  { name, lastError, lastSuccessAt, retryingSinceAt }: DestinationFacts,
+  { config, now }: HealthFacts,
+  about: { readonly seen: string; readonly effect: string; readonly source: string },
+): NotedFinding[] {
+  // No certificate becomes good by waiting.
+  if (lastError?.kind === 'tls') {
+    return [note('destination.untrusted-certificate', about, { title: `No trusted connection to ${name}` })];
+  }
+  const triedForMs = retryingSinceAt === null ? 0 : now - retryingSinceAt;
+  if (triedForMs <= (lastSuccessAt === null ? firstPatienceMs : patienceMs)) return [];
+  const since =
+    lastSuccessAt === null ? 'never taken telemetry' : `not taken telemetry for ${formatDuration(triedForMs)}`;
+  return [
+    note('destination.unreachable', about, {
+      title: `${name} has ${since} (it ${troubleWords(lastError)})`,
+      fix:
+        lastError?.status === undefined
+          ? `Check the network, and the endpoint in ${config.file}.`
+          : `Find out from those who run ${name} what is wrong there.`,
+    }),
+  ];
 }
 
 function credentialFix({ credentialSource }: DestinationFacts, configFile: string): string {
   return credentialSource === 'presented'
     ? `Put a current token into OTEL_EXPORTER_OTLP_HEADERS of Claude Code, where this one came from, or into ${configFile}.`
     : `Put a current token into ${configFile}.`;
+}
+
+function tokenFindings({ name, endpoint, configTokenRefused }: DestinationFacts, { config }: HealthFacts) {
+  if (!configTokenRefused) return [];
+  return [
+    note(
+      'destination.config-token-refused',
+      {
+        seen: `${name} has refused the token in ${config.file}`,
+        effect: 'the one that Claude Code presents is used instead',
+        source: endpoint ?? name,
+      },
+      {
+        title: `${name} refuses the token in the config file`,
+        fix: `Correct the token of ${name} in ${config.file}, or remove it.`,
+      },
+    ),
+  ];
+}
+
+/** Data of signals that the destination was once to have, and now is not: held, because a person said so. */
+function narrowedFindings({ name, endpoint, takes }: DestinationFacts, facts: HealthFacts): NotedFinding[] {
+  const { file } = facts.config;
+  return facts.spool.pending
+    .filter((row) => row.destination === name && row.requests > 0 && !takes.includes(row.signal))
+    .map(({ signal, points }) =>
+      note(
+        'destination.signal-removed-with-backlog',
+        {
+          seen: `the signals of ${name} in ${file} do not name "${signal}" any more`,
+          effect: waitingWords(points, nounOf(signal)),
+          source: endpoint ?? name,
+        },
+        {
+          title: `${name} does not take ${signal} any more, and ${countOf(points, nounOf(signal))} ${points === 1 ? 'is' : 'are'} still owed to it`,
+          fix: `Put "${signal}" back into its signals to deliver them, or let retention remove them.`,
+        },
+      ),
+    );
+}
+
+/** What the destination said of data that it was given. */
+function verdictFindings(destination: DestinationFacts, facts: HealthFacts): NotedFinding[] {
+  const { name, lastPartialSuccess, lastWarning } = destination;
+  const source = destination.endpoint ?? name;
+  const noted: NotedFinding[] = [];
+  const quarantined = facts.spool.quarantined.find((row) => row.destination === name);
+  if (quarantined !== undefined && quarantined.requests > 0) {
+    noted.push(
+      note(
+        'destination.quarantined',
+        {
+          seen: `${countOf(quarantined.requests, 'request')} called malformed by ${name}`,
+          effect: `${countOf(quarantined.points, 'data point')} set aside for somebody to look at`,
+          source,
+        },
+        { title: `${name} called some requests malformed` },
+      ),
+    );
+  }
+  if (lastPartialSuccess !== null && facts.now - lastPartialSuccess.at < dayMs) {
+    noted.push(
+      note(
+        'destination.partially-rejected',
+        {
+          seen: `${formatDuration(facts.now - lastPartialSuccess.at)} ago ${name} said: ${lastPartialSuccess.message || 'no reason'}`,
+          effect: `${countOf(lastPartialSuccess.points, 'data point')} of that request rejected`,
+          source,
+        },
+        { title: `${name} rejected some data points` },
+      ),
+    );
+  }
+  if (lastWarning !== null && facts.now - lastWarning.at < dayMs) {
+    noted.push(
+      note(
+        'destination.vendor-warning',
+        {
+          seen: `${formatDuration(facts.now - lastWarning.at)} ago ${name} said: ${lastWarning.message}`,
+          effect: 'the data was taken all the same',
+          source,
+        },
+        { title: `${name} took the data and sent a warning along` },
+      ),
+    );
+  }
+  return noted;
 }

@@ -11,6 +11,8 @@ export interface HealthFacts {
   readonly destinations: readonly DestinationFacts[];
   readonly config: ConfigFacts;
   readonly refused: RefusedFacts;
+  /** What was acknowledged in the last hour and not kept, because no destination takes its signal. */
+  readonly unwanted: readonly { readonly signal: Signal; readonly points: number }[];
   readonly claude: ClaudeFacts;
 }
 
@@ -44,7 +46,7 @@ export interface SpoolFacts {
     readonly lostPoints: number;
     readonly estimated: boolean;
   }[];
-  /** What the relay gave up; entries that are older than a day are ignored. */
+  /** What the relay gave up, beside what the repairs have lost. `at` is the latest drop that an entry stands for. */
   readonly recentDrops: readonly { readonly at: number; readonly cause: DropCause; readonly points: number }[];
 }
 
@@ -61,6 +63,12 @@ export interface DestinationFacts {
   /** Since when every attempt has failed; null while they succeed. */
   readonly retryingSinceAt: number | null;
   readonly lastPartialSuccess: { readonly at: number; readonly points: number; readonly message: string } | null;
+  /** What it said the last time that it took a request whole and had something to say all the same. */
+  readonly lastWarning: { readonly at: number; readonly message: string } | null;
+  /** It has refused the token in the config, and what Claude Code presents is used instead. */
+  readonly configTokenRefused: boolean;
+  /** The signals that the config gives it now. */
+  readonly takes: readonly Signal[];
   /** Not in the config any more, but data is still owed to it. */
   readonly removed: boolean;
 }
@@ -73,8 +81,28 @@ export interface ConfigFacts {
   readonly anyDestination: boolean;
 }
 
+/** Why an exporter's telemetry was refused, as far as what to do depends on it. */
+export type RefusalCause =
+  | 'path'
+  | 'method'
+  | 'content-type'
+  | 'content-encoding'
+  | 'too-large'
+  | 'malformed'
+  /** It did not arrive whole. */
+  | 'incomplete'
+  /** More at once than the relay takes. */
+  | 'overload'
+  /** It could not be stored. */
+  | 'storage'
+  /** A fault in the relay. */
+  | 'internal';
+
+/** Requests whose telemetry was lost by being refused; not those of browsers and of people who look around. */
 export interface RefusedFacts {
-  /** Requests that were refused in the last hour. */
   readonly requestsLastHour: number;
-  readonly lastMessage: string | null;
+  /** The last of them, or of those that go on. */
+  readonly last: { readonly cause: RefusalCause; readonly message: string } | null;
+  /** Nothing of its kind has been accepted since. */
+  readonly ongoing: boolean;
 }

@@ -1,18 +1,23 @@
-import { type Finding, type FindingId, finding } from './finding.ts';
+import { type Finding, type FindingId, type FindingWords, finding, wordsOf } from './finding.ts';
 import type { HealthFacts } from './health-facts.ts';
+import { pointNoun, type Signal } from './signal.ts';
 import { countOf } from './wording.ts';
 
 export const dayMs = 24 * 60 * 60_000;
 
-/** A finding with what it means for the data, as a clause for the headline. */
+/** A finding with the one sentence that it is worth as a headline: the cause and the next step. */
 export interface NotedFinding {
   readonly finding: Finding;
-  readonly effect: string;
+  readonly headline: string;
 }
 
-/** What is owed to one destination, or to all of them together. */
-export function pendingOf({ spool }: HealthFacts, destination?: string) {
-  const rows = spool.pending.filter((row) => destination === undefined || row.destination === destination);
+/** What is owed to one destination, or to all of them together; of all signals or of some. */
+export function pendingOf({ spool }: HealthFacts, destination?: string, signals?: readonly Signal[]) {
+  const rows = spool.pending.filter(
+    (row) =>
+      (destination === undefined || row.destination === destination) &&
+      (signals === undefined || signals.includes(row.signal)),
+  );
   const oldest = rows.map((row) => row.oldestAt).filter((at) => at !== null);
   return {
     requests: rows.reduce((sum, row) => sum + row.requests, 0),
@@ -23,34 +28,52 @@ export function pendingOf({ spool }: HealthFacts, destination?: string) {
 }
 
 /** `1,204 data points are safe on disk and wait`. */
-export function waitingWords(points: number): string {
+export function waitingWords(points: number, noun = 'data point'): string {
   if (points === 0) return 'nothing is lost, and nothing is waiting yet';
-  return `${countOf(points, 'data point')} ${points === 1 ? 'is safe on disk and waits' : 'are safe on disk and wait'}`;
+  return `${countOf(points, noun)} ${points === 1 ? 'is safe on disk and waits' : 'are safe on disk and wait'}`;
 }
 
-/** The finding's detail is what was seen and the effect, each made a sentence, unless `detail` says it better. */
+/** What one item of a signal is called: `log record`. */
+export function nounOf(signal: Signal): string {
+  return pointNoun[signal].replace(/s$/, '');
+}
+
+/**
+ * The finding's detail is what was seen and the effect, each made a sentence, unless `detail` says it better.
+ * The headline is the title, or the `summary` where the title alone does not name the cause, with the next step.
+ */
 export function note(
   id: FindingId,
   about: {
     readonly seen?: string;
     readonly detail?: string;
-    readonly effect: string;
+    readonly effect?: string;
     readonly source: string;
+    readonly summary?: string;
   },
-  overrides: Partial<Pick<Finding, 'title' | 'fix'>> = {},
+  words: FindingWords = {},
 ): NotedFinding {
   const { seen, effect, source } = about;
   const detail =
     about.detail ??
     [seen, effect]
-      .filter((words) => words !== undefined)
+      .filter((part) => part !== undefined)
       .map(sentence)
       .join(' ');
-  return { finding: finding(id, { detail, source }, overrides), effect };
+  const { title, fix } = wordsOf(id, words);
+  return {
+    finding: finding(id, { detail, source }, words),
+    headline: `${about.summary ?? title}: ${lowerFirst(fix)}`,
+  };
 }
 
 /** Words with a full stop, and a capital letter where they start with a word: a host or a key keeps its own. */
 function sentence(words: string): string {
   const text = words.trim().replace(/^[a-z]+(?=[ ,])/, (word) => `${word.charAt(0).toUpperCase()}${word.slice(1)}`);
   return /[.!?]$/.test(text) ? text : `${text}.`;
+}
+
+/** For words that go on after a colon; a name in capitals keeps them. */
+function lowerFirst(words: string): string {
+  return words.replace(/^[A-Z](?=[a-z]*[ ,])/, (letter) => letter.toLowerCase());
 }

@@ -1,4 +1,5 @@
 import type { Finding } from './finding.ts';
+import { troubleWords } from './health-destination-findings.ts';
 import type { DestinationFacts, HealthFacts } from './health-facts.ts';
 import { noteFindings, nothingReceivedYet } from './health-findings.ts';
 import { type NotedFinding, pendingOf, waitingWords } from './health-note.ts';
@@ -110,16 +111,16 @@ function stateOf(facts: HealthFacts, noted: readonly NotedFinding[]): HealthStat
 }
 
 function headlineOf(state: HealthState, facts: HealthFacts, [first]: readonly NotedFinding[]): string {
-  if (state !== 'healthy' && first !== undefined) {
-    const { title, fix } = first.finding;
-    return `${title}: ${first.effect}. ${fix}`;
-  }
+  if (state !== 'healthy' && first !== undefined) return first.headline;
   const waiting = pendingOf(facts);
-  if (waiting.points === 0) return 'Telemetry flows: everything that was received has been delivered.';
+  if (waiting.points === 0) {
+    const what = facts.unwanted.length === 0 ? 'was received' : 'a destination takes';
+    return `Telemetry flows: everything that ${what} has been delivered.`;
+  }
   const retrying = facts.destinations.find((destination) => destination.state === 'retrying');
   return retrying === undefined
     ? `Telemetry flows: ${countOf(waiting.points, 'data point')} on the way.`
-    : `Telemetry is safe: ${retrying.name} did not answer just now, and ${waitingWords(waiting.points)}. The relay tries again by itself.`;
+    : `Telemetry is safe: ${retrying.name} ${troubleWords(retrying.lastError)} just now, and ${waitingWords(waiting.points)}. The relay tries again by itself.`;
 }
 
 function destinationHealth(destination: DestinationFacts, facts: HealthFacts): DestinationHealth {

@@ -111,7 +111,12 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
         clock,
         log,
         ready: () => isReady,
-        accept: async (request) => (await spoolOpened.promise).accept(request),
+        accept: async (request) => {
+          const { signal, points } = request;
+          const id = await (await spoolOpened.promise).accept(request);
+          if (id === 0 && points > 0) recorder.unwanted(signal, points);
+          return id;
+        },
         refuse: (signal, points) => void spoolOpened.promise.then((spool) => spool.refuse(signal, points)),
         onRequest: (info) => {
           recorder.received(info);

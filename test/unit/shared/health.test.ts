@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { findingCatalogue } from '../../../src/shared/finding.ts';
 import { deriveHealth, type HealthState } from '../../../src/shared/health.ts';
-import type { DestinationFacts, HealthFacts, SpoolFacts } from '../../../src/shared/health-facts.ts';
+import type { DestinationFacts, HealthFacts, RefusalCause, SpoolFacts } from '../../../src/shared/health-facts.ts';
 import { emptyBooks } from '../../../src/shared/ledger.ts';
 
 const now = Date.parse('2026-11-20T12:00:00Z');
@@ -19,6 +19,9 @@ const span: DestinationFacts = {
   credentialSource: 'config',
   retryingSinceAt: null,
   lastPartialSuccess: null,
+  lastWarning: null,
+  configTokenRefused: false,
+  takes: ['metrics', 'logs', 'traces'],
   removed: false,
 };
 
@@ -51,7 +54,8 @@ function healthOf(changes: Changes = {}) {
     http: { port: 14_318, state: 'listening' },
     destinations: [{ ...span, ...changes.span }],
     config: { file: '/config.json', problems: [], anyDestination: true },
-    refused: { requestsLastHour: 0, lastMessage: null },
+    refused: { requestsLastHour: 0, last: null, ongoing: false },
+    unwanted: [],
     claude: { lastReceivedAt: new Date(minutes(1)).toISOString(), versions: [], sessions: [] },
     ...changes.facts,
     spool: { ...spool, ...changes.spool },
@@ -82,6 +86,10 @@ const neverReceived: Partial<HealthFacts> = { claude: { lastReceivedAt: null, ve
 
 const safe = '1,204 data points are safe on disk and wait';
 
+const refused = (cause: RefusalCause, ongoing: boolean): Partial<HealthFacts> => ({
+  refused: { requestsLastHour: 3, last: { cause, message: 'There is nothing at this path.' }, ongoing },
+});
+
 const cases: readonly [HealthState, string, Changes, readonly string[], string][] = [
   [
     'healthy',
@@ -96,7 +104,35 @@ const cases: readonly [HealthState, string, Changes, readonly string[], string][
     'a short outage is nobody’s business',
     { span: retrying(10) },
     [],
-    `Telemetry is safe: span did not answer just now, and ${safe}. The relay tries again by itself.`,
+    `Telemetry is safe: span cannot be reached just now, and ${safe}. The relay tries again by itself.`,
+  ],
+  [
+    'healthy',
+    'an answer that is no success for a moment is an answer',
+    { span: { ...retrying(1, 'http'), lastError: { kind: 'http', status: 503, message: 'later' } } },
+    [],
+    `Telemetry is safe: span answers 503 just now, and ${safe}. The relay tries again by itself.`,
+  ],
+  [
+    'healthy',
+    'a destination that has never worked is given half a minute',
+    { span: { ...retrying(0.5), lastSuccessAt: null } },
+    [],
+    `Telemetry is safe: span cannot be reached just now, and ${safe}. The relay tries again by itself.`,
+  ],
+  [
+    'healthy',
+    'a signal that no destination takes is news, not trouble, and is not called delivered',
+    { spool: nothingPending, facts: { unwanted: [{ signal: 'logs', points: 7 }] } },
+    ['receiver.signal-unwanted'],
+    'Telemetry flows: everything that a destination takes has been delivered.',
+  ],
+  [
+    'healthy',
+    'a warning that came with a success is news, not trouble',
+    { spool: nothingPending, span: { lastWarning: { at: minutes(2), message: 'use delta' } } },
+    ['destination.vendor-warning'],
+    'Telemetry flows: everything that was received has been delivered.',
   ],
   [
     'healthy',
@@ -110,84 +146,112 @@ const cases: readonly [HealthState, string, Changes, readonly string[], string][
     'nothing was ever received',
     { facts: neverReceived, spool: { ledger: [], pending: [] } },
     ['claude.nothing-received'],
-    'No Claude Code session has reported yet: the relay is ready and waits. Start a new Claude Code session with OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:14318.',
+    'No Claude Code session has reported yet: start a new Claude Code session with OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:14318.',
   ],
   [
     'failing',
     'the token is refused',
     { span: blocked('credentials', 401) },
     ['destination.credentials-refused'],
-    `span refuses the token (401): ${safe}. Put a current token into /config.json.`,
+    'span refuses the token (401): put a current token into /config.json.',
   ],
   [
     'failing',
     'the token that Claude Code presented is refused',
     { span: { ...blocked('credentials', 403), credentialSource: 'presented' } },
     ['destination.credentials-refused'],
-    `span refuses the token (403): ${safe}. Put a current token into OTEL_EXPORTER_OTLP_HEADERS of Claude Code, where this one came from, or into /config.json.`,
+    'span refuses the token (403): put a current token into OTEL_EXPORTER_OTLP_HEADERS of Claude Code, where this one came from, or into /config.json.',
   ],
   [
     'failing',
     'the endpoint is wrong',
     { span: blocked('endpoint', 404), spool: nothingPending },
     ['destination.endpoint-wrong'],
-    'span does not accept telemetry at https://otel.span.app:443 (404): nothing is lost, and nothing is waiting yet. Correct the endpoint in /config.json. Sending resumes by itself.',
+    'span does not accept telemetry at https://otel.span.app:443 (404): correct the endpoint in /config.json.',
   ],
   [
     'attention',
     'a captive portal is in between',
     { span: blocked('captive-portal', 200) },
     ['destination.captive-portal'],
-    `A web page answers instead of span: ${safe}. Log in to the network (a captive portal or a proxy is in between). Sending resumes by itself.`,
+    'A web page answers instead of span: log in to the network (a captive portal or a proxy is in between).',
   ],
   [
     'attention',
     'the destination has been away for long',
     { span: retrying(11) },
     ['destination.unreachable'],
-    `span has not taken telemetry for 11 min: ${safe}. Check the network and the endpoint. Nothing is lost: the data is on disk and is sent when the way is clear.`,
+    'span has not taken telemetry for 11 min (it cannot be reached): check the network, and the endpoint in /config.json.',
   ],
   [
     'attention',
-    'its certificate has not been trusted for long',
-    { span: retrying(120, 'tls') },
+    'the destination has answered that it cannot for long',
+    { span: { ...retrying(11, 'http'), lastError: { kind: 'http', status: 429, message: 'slow down' } } },
+    ['destination.unreachable'],
+    'span has not taken telemetry for 11 min (it answers 429): find out from those who run span what is wrong there.',
+  ],
+  [
+    'attention',
+    'a destination that has never worked is told after half a minute',
+    { span: { ...retrying(0.6, 'dns'), lastSuccessAt: null } },
+    ['destination.unreachable'],
+    'span has never taken telemetry (it cannot be found by its name): check the network, and the endpoint in /config.json.',
+  ],
+  [
+    'attention',
+    'the token of the config is refused and a presented one works',
+    { span: { configTokenRefused: true, credentialSource: 'presented' } },
+    ['destination.config-token-refused'],
+    'span refuses the token in the config file: correct the token of span in /config.json, or remove it.',
+  ],
+  [
+    'attention',
+    'a signal was taken from a destination with a backlog',
+    { span: { takes: ['metrics'] } },
+    ['destination.signal-removed-with-backlog'],
+    'span does not take logs any more, and 4 log records are still owed to it: put "logs" back into its signals to deliver them, or let retention remove them.',
+  ],
+  [
+    'attention',
+    'its certificate is not trusted',
+    { span: retrying(0, 'tls') },
     ['destination.untrusted-certificate'],
-    `No trusted connection to span: ${safe}. Check the endpoint and the clock of this machine, and ask IT which certificate authority to trust.`,
+    'No trusted connection to span: check the endpoint and the clock of this machine, and ask IT which certificate authority to trust.',
   ],
   [
     'attention',
     'there is no token anywhere',
     { span: { state: 'unconfigured', credentialSource: null } },
     ['destination.no-credential'],
-    `span has no token yet: ${safe}. Put a token into /config.json, or let Claude Code send one in OTEL_EXPORTER_OTLP_HEADERS.`,
+    'span has no token yet: put a token into /config.json, or let Claude Code send one in OTEL_EXPORTER_OTLP_HEADERS.',
   ],
   [
     'attention',
     'requests are in quarantine',
     { spool: { quarantined: [{ destination: 'span', requests: 2, points: 30 }] } },
     ['destination.quarantined'],
-    'span called some requests malformed: 30 data points set aside for somebody to look at. Look at them with `span-relay quarantine list`, then retry, export or discard them.',
+    'span called some requests malformed: look at them with `span-relay quarantine list`, then retry, export or discard them.',
   ],
   [
     'attention',
     'points were rejected today',
     { span: { lastPartialSuccess: { at: minutes(60), points: 1, message: 'too old' } } },
     ['destination.partially-rejected'],
-    "span rejected some data points: 1 data point of that request rejected. Read the destination's message and correct what it names; rejected points are not sent again.",
+    "span rejected some data points: read the destination's message and correct what it names.",
   ],
   [
     'attention',
     'a destination was removed with a backlog',
     { span: { ...blocked('credentials', 401), removed: true } },
     ['destination.removed-with-backlog'],
-    `span was removed while data was still owed to it: ${safe}. Put it back under the same name to deliver its backlog, or let retention remove it.`,
+    'span was removed while data was still owed to it: put it back under the same name to deliver its backlog, or let retention remove it.',
   ],
   [
     'attention',
     'no destination is configured',
     { facts: { destinations: [], config: { file: '/config.json', problems: [], anyDestination: false } } },
     ['destination.none-configured'],
-    'No destination is configured: data is kept on disk for "span". Add a destination to /config.json.',
+    'No destination is configured: add a destination to /config.json.',
   ],
   [
     'attention',
@@ -198,49 +262,56 @@ const cases: readonly [HealthState, string, Changes, readonly string[], string][
       },
     },
     ['relay.config-invalid'],
-    'The config file has a mistake: listen.http: wrong (and 1 more mistake). Correct /config.json. It is read again by itself.',
+    'The config file has a mistake (listen.http: wrong, and 1 more mistake): correct /config.json.',
   ],
   [
     'attention',
-    'requests are refused',
-    { facts: { refused: { requestsLastHour: 3, lastMessage: 'not protobuf' } } },
+    'exports were refused, and are accepted again',
+    { facts: refused('overload', false) },
     ['receiver.requests-refused'],
-    'Requests to the relay are being refused: 3 requests in the last hour were not stored. Correct the sender: what was wrong with the last request is in the detail.',
+    'Some requests to the relay were refused (too much at once): check which program keeps so many connections to port 14318 open, if this goes on.',
+  ],
+  [
+    'failing',
+    'exports are refused, and nothing else comes',
+    { facts: { ...neverReceived, ...refused('path', true) }, spool: { ledger: [], pending: [] } },
+    ['receiver.requests-refused'],
+    "Claude Code's exports are refused (wrong path): set OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:14318 in the settings of Claude Code.",
   ],
   [
     'failing',
     'the port is taken',
     { facts: { http: { port: 14_318, state: 'port-taken', holder: 'otelcol (process 7)' } } },
     ['receiver.port-taken'],
-    'Port 14318 is taken by otelcol (process 7): what Claude Code sends now does not reach the relay. Stop that program or give it another port. The relay keeps trying and takes over by itself.',
+    'Port 14318 is taken by otelcol (process 7): stop that program or give it another port.',
   ],
   [
     'failing',
     'the disk is full',
     { spool: { state: { kind: 'disk-full' } } },
     ['spool.disk-full'],
-    `The disk is full: telemetry cannot be stored: what Claude Code sends now is refused and lost, ${safe}. Free some space on the disk that holds /state. The relay resumes by itself.`,
+    'The disk is full, so telemetry cannot be stored: free some space on the disk that holds /state.',
   ],
   [
     'failing',
     'the spool cannot be opened',
     { spool: { state: { kind: 'unavailable', message: 'permission denied' }, pending: [] } },
     ['spool.unavailable'],
-    'The spool cannot be opened: telemetry cannot be stored: what Claude Code sends now is refused and lost. Check that /state exists and is writable. The relay keeps trying.',
+    'The spool cannot be opened, so telemetry cannot be stored: check that /state exists and is writable.',
   ],
   [
     'attention',
     'the spool is being repaired',
     { spool: { state: { kind: 'repairing', reason: 'the file is truncated' } } },
     ['spool.corrupted'],
-    'The spool file is damaged and is being repaired: new requests wait until the repair is done. Wait a moment: the relay repairs it by itself.',
+    'The spool file is damaged and is being repaired: wait a moment, the relay does it by itself.',
   ],
   [
     'attention',
     'the spool was repaired this week',
     { spool: { repairs: [{ ...repair, lostPoints: 5, estimated: true }] } },
     ['spool.corrupted'],
-    'The spool file was damaged and has been repaired: 12 requests saved, about 5 data points lost. Nothing to do for the relay: what was readable is kept. Check the disk. The damaged file is kept for support.',
+    'The spool file was damaged and has been repaired, with about 5 data points lost: check the disk.',
   ],
   [
     'healthy',
@@ -251,19 +322,66 @@ const cases: readonly [HealthState, string, Changes, readonly string[], string][
   ],
   [
     'attention',
-    'data had to be removed today',
+    'a stored request was found damaged this week',
+    { spool: { recentDrops: [{ at: days(6), cause: 'corruption', points: 7 }] } },
+    ['spool.corrupted'],
+    'Stored data was found damaged, and 7 data points of it are lost: check the disk.',
+  ],
+  [
+    'healthy',
+    'the damage is old news, and what a person discards is none',
     {
+      spool: {
+        ...nothingPending,
+        recentDrops: [
+          { at: days(8), cause: 'corruption', points: 7 },
+          { at: minutes(1), cause: 'discarded', points: 1_000 },
+        ],
+      },
+    },
+    [],
+    'Telemetry flows: everything that was received has been delivered.',
+  ],
+  [
+    'failing',
+    'data is being removed to make room',
+    {
+      span: retrying(5),
       spool: {
         recentDrops: [
           { at: minutes(5), cause: 'quota', points: 10 },
-          { at: minutes(6), cause: 'age', points: 5 },
-          { at: days(2), cause: 'age', points: 100 },
-          { at: minutes(7), cause: 'discarded', points: 1_000 },
+          { at: minutes(200), cause: 'quota', points: 5 },
+          { at: days(2), cause: 'quota', points: 100 },
         ],
       },
     },
     ['spool.quota-reached'],
-    'The oldest data was removed to make room: 15 data points were removed undelivered. Get the destination working again, or raise spool.maxBytes or spool.maxAgeDays in /config.json.',
+    'The oldest data is being removed to make room: get span working again, or raise spool.maxBytes in /config.json.',
+  ],
+  [
+    'attention',
+    'data had to be removed today',
+    { spool: { recentDrops: [{ at: minutes(10), cause: 'quota', points: 10 }] } },
+    ['spool.quota-reached'],
+    'The oldest data was removed to make room: raise spool.maxBytes in /config.json.',
+  ],
+  [
+    'failing',
+    'data grows too old, and nobody is there to take it',
+    {
+      span: { state: 'unconfigured', endpoint: null },
+      spool: { recentDrops: [{ at: minutes(1), cause: 'age', points: 1 }] },
+      facts: { config: { file: '/config.json', problems: [], anyDestination: false } },
+    },
+    ['spool.retention-reached', 'destination.none-configured'],
+    'Data that grew too old to be kept is being removed: add a destination to /config.json, or raise spool.maxAgeDays in /config.json.',
+  ],
+  [
+    'attention',
+    'data grew too old today',
+    { spool: { recentDrops: [{ at: minutes(60), cause: 'age', points: 5 }] } },
+    ['spool.retention-reached'],
+    'Data that grew too old to be kept was removed: raise spool.maxAgeDays in /config.json.',
   ],
 ];
 
@@ -288,9 +406,9 @@ test('every finding of the catalogue is derived from some facts', () => {
   expect(Object.keys(findingCatalogue).filter((id) => !derived.has(id))).toEqual([]);
 });
 
-test('old partial successes and spools that are still opening are no findings', () => {
+test('old partial successes and warnings, and spools that are still opening are no findings', () => {
   const health = healthOf({
-    span: { lastPartialSuccess: { at: days(2), points: 5, message: '' } },
+    span: { lastPartialSuccess: { at: days(2), points: 5, message: '' }, lastWarning: { at: days(2), message: 'old' } },
     spool: { state: { kind: 'opening' } },
   });
   expect(health.findings).toEqual([]);
@@ -309,14 +427,88 @@ test('the most severe finding comes first and gives the headline', () => {
   const health = healthOf({
     span: blocked('credentials', 401),
     spool: { repairs: [repair] },
-    facts: { ...neverReceived, refused: { requestsLastHour: 1, lastMessage: null } },
+    facts: { ...neverReceived, ...refused('malformed', false) },
   });
   expect(health.findings.map(({ severity }) => severity)).toEqual(['error', 'warning', 'warning']);
   expect(health.headline).toContain('refuses the token');
 });
 
+test('refusals that are over do not outrank what is still so; those that go on come before what is safe on disk', () => {
+  const none = { destinations: [], config: { file: '/config.json', problems: [], anyDestination: false } };
+  const idsWith = (facts: Partial<HealthFacts>, changes: Changes = {}) =>
+    healthOf({ ...changes, facts }).findings.map(({ id }) => id);
+  expect(idsWith({ ...none, ...refused('malformed', false) })).toEqual([
+    'destination.none-configured',
+    'receiver.requests-refused',
+  ]);
+  expect(idsWith(refused('malformed', true), { span: blocked('credentials', 401) })).toEqual([
+    'receiver.requests-refused',
+    'destination.credentials-refused',
+  ]);
+});
+
+test.each<[RefusalCause, RegExp]>([
+  ['method', /POST/],
+  ['content-type', /OTEL_EXPORTER_OTLP_PROTOCOL/],
+  ['content-encoding', /OTEL_EXPORTER_OTLP_COMPRESSION/],
+  ['too-large', /smaller batches/],
+  ['malformed', /in the detail/],
+  ['incomplete', /suspended/],
+  ['overload', /nothing wrong with the requests/],
+  ['storage', /resumed by itself/],
+  ['internal', /log/],
+])('a refusal for %s says what to do about that', (cause, fix) => {
+  const [finding] = healthOf({ facts: refused(cause, false) }).findings;
+  expect(finding).toMatchObject({ id: 'receiver.requests-refused', fix: expect.stringMatching(fix) });
+  expect(finding?.detail).toBe(
+    'The last one was told: There is nothing at this path. 3 requests in the last hour were not stored.',
+  );
+});
+
+test('a spool that cannot store speaks for the refusals that follow from it', () => {
+  const health = healthOf({ spool: { state: { kind: 'disk-full' } }, facts: refused('storage', true) });
+  expect(health.findings.map(({ id }) => id)).toEqual(['spool.disk-full']);
+});
+
+test('nobody is told to point Claude Code at a relay that cannot take anything', () => {
+  const nothingEver: Changes = { facts: neverReceived, spool: { ledger: [], pending: [] } };
+  const unavailable: SpoolFacts['state'] = { kind: 'unavailable', message: 'permission denied' };
+  const idsOf = (changes: Changes) => healthOf(changes).findings.map(({ id }) => id);
+  expect(idsOf({ ...nothingEver, facts: { ...neverReceived, http: { port: 14_318, state: 'port-taken' } } })).toEqual([
+    'receiver.port-taken',
+  ]);
+  expect(idsOf({ ...nothingEver, spool: { ...nothingEver.spool, state: unavailable } })).toEqual(['spool.unavailable']);
+});
+
+test('what a destination is not to have any more does not wait for it', () => {
+  const health = healthOf({ span: { ...blocked('credentials', 401), takes: ['metrics'] } });
+  expect(health.findings.map(({ detail }) => detail)).toEqual([
+    'otel.span.app said no. 1,200 data points are safe on disk and wait.',
+    'The signals of span in /config.json do not name "logs" any more. 4 log records are safe on disk and wait.',
+  ]);
+});
+
+test('the words for a signal that nobody takes, and for a warning', () => {
+  const { findings } = healthOf({
+    span: { lastWarning: { at: minutes(2), message: 'use delta' } },
+    facts: { unwanted: [{ signal: 'logs', points: 1 }] },
+  });
+  expect(findings).toMatchObject([
+    { severity: 'info', detail: '2 min ago span said: use delta. The data was taken all the same.' },
+    {
+      severity: 'info',
+      title: 'Claude Code exports logs, which no destination takes',
+      detail: '1 log record in the last hour was acknowledged and not kept.',
+      fix: 'Set OTEL_LOGS_EXPORTER=none in the managed settings, or add "logs" to the signals of a destination in /config.json.',
+    },
+  ]);
+});
+
 test('a detail is whole sentences: what was seen and what it means', () => {
   const detailOf = (changes: Changes) => healthOf(changes).findings[0]?.detail;
+  expect(healthOf({ span: blocked('captive-portal') }).findings[0]?.fix).toMatch(
+    /in between\). Sending resumes by itself\.$/,
+  );
   expect(detailOf({ span: blocked('credentials', 401) })).toBe(`otel.span.app said no. ${safe}.`);
   expect(detailOf({ spool: { state: { kind: 'unavailable', message: 'permission denied' } } })).toBe(
     'Permission denied. What Claude Code sends now is refused and lost.',

@@ -1,16 +1,16 @@
 import type { ClaudeFacts, ListenFacts, MachineFacts } from '../../../shared/health.ts';
 import type { DestinationFacts, HealthFacts, SpoolState } from '../../../shared/health-facts.ts';
-import { dropCauses } from '../../../shared/ledger.ts';
+import { type Signal, signals } from '../../../shared/signal.ts';
 import type { Clock } from '../clock.ts';
 import type { DeliveryFacts } from '../delivery/facts.ts';
 import { resourceServiceVersion } from '../otlp/attributes.ts';
 import type { LoadedConfig } from '../policy/config-source.ts';
 import type { AcceptedInfo, RefusedInfo } from '../receiver/receiver.ts';
 import type { RepairReport, Spool, SpoolEvent } from '../spool/spool.ts';
+import { Drops, hoursRemembered } from './drops.ts';
+import { LastHour } from './last-hour.ts';
+import { Refusals } from './refusals.ts';
 
-const minuteMs = 60_000;
-const hourMs = 60 * minuteMs;
-const dayMs = 24 * hourMs;
 const versionsKept = 5;
 /** Looking into payloads is for the versions that a person sees; once a second is plenty. */
 const versionSampleMs = 1000;
@@ -22,19 +22,22 @@ export class HealthRecorder {
   #lastReceivedAt: number | null = null;
   #versions: readonly string[] = [];
   #versionSampledAt = Number.NEGATIVE_INFINITY;
-  /** Refused requests by minute. */
-  readonly #refused = new Map<number, number>();
-  #lastRefusal: string | null = null;
-  #drops: HealthFacts['spool']['recentDrops'] = [];
+  readonly #refusals: Refusals;
+  /** Points that were acknowledged and not kept. */
+  readonly #unwanted = new Map<Signal, LastHour>();
+  readonly #drops: Drops;
   #repairs: readonly RepairReport[] = [];
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.#refusals = new Refusals(clock);
+    this.#drops = new Drops(clock);
   }
 
   received({ signal, body, headers }: AcceptedInfo): void {
     if (headers['user-agent']?.startsWith('span-relay/')) return;
     this.#lastReceivedAt = this.#clock.now();
+    this.#refusals.accepted(signal);
     const at = this.#clock.monotonicMs();
     if (at - this.#versionSampledAt < versionSampleMs || body.length === 0) return;
     this.#versionSampledAt = at;
@@ -43,11 +46,15 @@ export class HealthRecorder {
     this.#versions = [version, ...this.#versions.filter((known) => known !== version)].slice(0, versionsKept);
   }
 
-  refused({ message }: RefusedInfo): void {
-    const minute = Math.floor(this.#clock.monotonicMs() / minuteMs);
-    this.#refused.set(minute, (this.#refused.get(minute) ?? 0) + 1);
-    for (const old of this.#refused.keys()) if (old <= minute - 60) this.#refused.delete(old);
-    this.#lastRefusal = message;
+  refused(info: RefusedInfo): void {
+    this.#refusals.refused(info);
+  }
+
+  /** The spool had nobody to keep these points for. */
+  unwanted(signal: Signal, points: number): void {
+    const counted = this.#unwanted.get(signal) ?? new LastHour(this.#clock);
+    counted.add(points);
+    this.#unwanted.set(signal, counted);
   }
 
   spoolEvent(event: SpoolEvent): void {
@@ -68,7 +75,7 @@ export class HealthRecorder {
         this.#spoolState = { kind: 'unavailable', message: event.message };
         return;
       case 'dropped':
-        this.#dropped(event.cause, event.points);
+        this.#drops.add(event.cause, event.points);
         return;
       case 'accepted':
       case 'owed':
@@ -77,19 +84,17 @@ export class HealthRecorder {
   }
 
   /** What happened before this start, from the spool's own history. */
-  async recall(spool: Spool): Promise<void> {
-    const [hours, repairs] = await Promise.all([spool.hours(24), spool.repairs()]);
+  async recall(spool: Pick<Spool, 'hours' | 'repairs'>): Promise<void> {
+    const [hours, repairs] = await Promise.all([spool.hours(hoursRemembered), spool.repairs()]);
     this.#repairs = repairs;
-    this.#drops = hours.flatMap(({ hour, dropped }) =>
-      dropCauses.filter((cause) => dropped[cause] > 0).map((cause) => ({ at: hour, cause, points: dropped[cause] })),
-    );
+    this.#drops.recall(hours, repairs);
   }
 
   facts(parts: {
     readonly machine: MachineFacts;
     readonly http: ListenFacts;
     readonly stateDir: string;
-    readonly spool: Spool;
+    readonly spool: Pick<Spool, 'books'>;
     readonly delivery: readonly DeliveryFacts[];
     readonly config: LoadedConfig;
   }): HealthFacts {
@@ -106,7 +111,7 @@ export class HealthRecorder {
         pending: books.pending,
         quarantined: books.quarantined,
         repairs: this.#repairs,
-        recentDrops: this.#drops,
+        recentDrops: this.#drops.facts(),
       },
       destinations: [...delivery.map((facts) => this.#destination(facts, books)), ...removed(delivery, books)],
       config: {
@@ -114,15 +119,17 @@ export class HealthRecorder {
         problems: config.problems.map(({ message }) => message),
         anyDestination: config.config.destinations.length + config.held.length > 0,
       },
-      refused: { requestsLastHour: this.#refusedLastHour(), lastMessage: this.#lastRefusal },
+      refused: this.#refusals.facts(),
+      unwanted: this.#unwantedFacts(),
       claude: this.#claude(),
     };
   }
 
   #destination(facts: DeliveryFacts, books: ReturnType<Spool['books']>): DestinationFacts {
-    const { signals, ...rest } = facts;
+    const { signals: taken, ...rest } = facts;
     return {
       ...rest,
+      takes: taken.map(({ signal }) => signal),
       lastSuccessAt: rest.lastSuccessAt ?? lastDelivery(facts.name, books),
       removed: false,
     };
@@ -136,20 +143,10 @@ export class HealthRecorder {
     };
   }
 
-  #refusedLastHour(): number {
-    const oldest = Math.floor(this.#clock.monotonicMs() / minuteMs) - 60;
-    return [...this.#refused].reduce((sum, [minute, count]) => (minute > oldest ? sum + count : sum), 0);
-  }
-
-  /** Many small drops of one cause are one entry per hour. */
-  #dropped(cause: HealthFacts['spool']['recentDrops'][number]['cause'], points: number): void {
-    const now = this.#clock.now();
-    const last = this.#drops.at(-1);
-    const rest = this.#drops.filter(({ at }) => now - at < dayMs);
-    this.#drops =
-      last?.cause === cause && now - last.at < hourMs
-        ? [...rest.slice(0, -1), { ...last, points: last.points + points }]
-        : [...rest, { at: now, cause, points }];
+  #unwantedFacts(): HealthFacts['unwanted'] {
+    return signals
+      .map((signal) => ({ signal, points: this.#unwanted.get(signal)?.total() ?? 0 }))
+      .filter(({ points }) => points > 0);
   }
 }
 
@@ -176,6 +173,9 @@ function removed(delivery: readonly DeliveryFacts[], books: ReturnType<Spool['bo
     credentialSource: null,
     retryingSinceAt: null,
     lastPartialSuccess: null,
+    lastWarning: null,
+    configTokenRefused: false,
+    takes: [],
     removed: true,
   }));
 }

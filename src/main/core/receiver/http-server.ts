@@ -73,9 +73,10 @@ function begin(
     case 'refuse': {
       const { refusal, close } = decision;
       refuseExchange(context, connection, request, response, contentType ?? 'application/json', refusal, close);
-      // A request without a body had no telemetry to lose: somebody is looking around.
-      const points = hasBody(request) ? 1 : 0;
-      context.onRefusal(refusal, 'signal' in route ? route.signal : undefined, points);
+      const signal = 'signal' in route ? route.signal : undefined;
+      // Without a body, or with any old body for nowhere in particular, somebody is looking around.
+      const isExport = signal !== undefined || contentType === 'application/x-protobuf';
+      context.onRefusal(refusal, signal, isExport && hasBody(request) ? 1 : 0);
       break;
     }
     default:

@@ -23,6 +23,8 @@ export interface RefusedInfo {
   /** What the client was told. Can name a field of a malformed request, never a value. */
   readonly message: string;
   readonly signal?: Signal;
+  /** What was lost by it: 0 where that was no telemetry, 1 where it could not be counted. */
+  readonly points: number;
 }
 
 export interface ReceiverOptions {
@@ -101,7 +103,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
           refusalLog.note(refusal, signal);
           if (signal && points > 0) options.refuse(signal, points);
           const { status, reason, message } = refusal;
-          if (reason !== 'aborted') options.onRefused?.({ status, reason, message, ...(signal && { signal }) });
+          if (reason !== 'aborted') options.onRefused?.({ status, reason, message, points, ...(signal && { signal }) });
         },
       }),
   });

@@ -29,15 +29,17 @@ async function deliver(batch: Batch, verdictOf: (body: Uint8Array, n: number) =>
   const settlements: Settlement[] = [];
   const sent: number[][] = [];
   const tooLargeSizes: number[] = [];
+  const taken: number[] = [];
   const stoppedBy = await deliverBatch(batch, {
     send: async (body) => {
       sent.push([...body]);
       return verdictOf(body, sent.length - 1);
     },
+    taken: (rejectedPoints) => taken.push(rejectedPoints),
     settle: async (settlement) => void settlements.push(settlement),
     tooLarge: (bytes) => tooLargeSizes.push(bytes),
   });
-  return { stoppedBy, settlements, sent, tooLargeSizes };
+  return { stoppedBy, settlements, sent, taken, tooLargeSizes };
 }
 
 describe('delivering a batch', () => {
@@ -47,9 +49,10 @@ describe('delivering a batch', () => {
     expect(settlements).toEqual([{ outcome: 'delivered', upTo: 19, rejectedPoints: 3 }]);
   });
 
-  it('never books more rejected points than it sent', async () => {
-    const { settlements } = await deliver(batchOf(2), () => ({ ...delivered, rejectedPoints: 500 }));
+  it('never books or tells more rejected points than it sent', async () => {
+    const { settlements, taken } = await deliver(batchOf(2), () => ({ ...delivered, rejectedPoints: 500 }));
     expect(settlements).toEqual([{ outcome: 'delivered', upTo: 13, rejectedPoints: 4 }]);
+    expect(taken).toEqual([4]);
   });
 
   it('sets exactly the guilty aside, in order, whichever they are', async () => {

@@ -10,6 +10,7 @@ const fine: SignalFacts = {
   nextAttemptAt: null,
   retryingSinceAt: null,
   lastPartialSuccess: null,
+  lastWarning: null,
 };
 
 it('shows the worst signal with its error, the latest success and the soonest attempt', () => {
@@ -23,6 +24,7 @@ it('shows the worst signal with its error, the latest success and the soonest at
     nextAttemptAt: 130,
     retryingSinceAt: 60,
     lastPartialSuccess: { at: 40, points: 1, message: 'a' },
+    lastWarning: { at: 41, message: 'c' },
   };
   const blocked: SignalFacts = {
     ...fine,
@@ -43,6 +45,7 @@ it('shows the worst signal with its error, the latest success and the soonest at
     nextAttemptAt: 130,
     retryingSinceAt: 60,
     lastPartialSuccess: blocked.lastPartialSuccess,
+    lastWarning: retrying.lastWarning,
   });
 });
 
