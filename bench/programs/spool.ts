@@ -66,6 +66,7 @@ function accept(count: number): void {
     return { signal: 0, points, body };
   });
   engine.change([{ op: 'accept', requests }]);
+  engine.keepWatermark();
 }
 
 /** What the system still holds back would be written while the next thing is measured. */

@@ -73,7 +73,7 @@ export class SpoolEngine {
     this.#watermark = new WatermarkFile(spoolFiles(options.folder).watermark);
     if (!this.#pressed) this.#pressed = !ensureReserve(spoolFiles(options.folder).reserve);
     this.#commitInterrupted();
-    this.#writeWatermark();
+    this.keepWatermark();
   }
 
   get store(): SpoolStore {
@@ -90,6 +90,18 @@ export class SpoolEngine {
 
   setLimits(limits: SpoolLimits): void {
     this.#limits = limits;
+  }
+
+  /**
+   * To be called after changes, best when they have been answered: nobody waits for it. It may stay behind (on a full
+   * disk, after a crash): the books themselves are in the spool.
+   */
+  keepWatermark(): void {
+    try {
+      this.#watermark.write(this.#store.books.watermark());
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error)) throw error;
+    }
   }
 
   /** One bounded step of house-keeping. Returns true while there is more to do. */
@@ -110,7 +122,7 @@ export class SpoolEngine {
       const expired = expire(store, this.#limits, this.#options.now(), rowsPerStep);
       return enforceQuota(store, this.#limits.maxBytes, { rows: rowsPerStep }) || expired;
     });
-    this.#writeWatermark();
+    this.keepWatermark();
     const unused = pragmaNumber(store.db, 'freelist_count') - freePagesKept;
     if (unused > 0) store.db.exec(`PRAGMA incremental_vacuum(${Math.min(vacuumPages, unused)})`);
     if (more || unused > vacuumPages) return true;
@@ -164,12 +176,12 @@ export class SpoolEngine {
     repairStore({ ...this.#options, destinations: this.#destinations }, reason, keptIn);
     this.#store = this.#open();
     this.#watermark = new WatermarkFile(spoolFiles(folder).watermark);
-    this.#writeWatermark();
+    this.keepWatermark();
     this.#quarantined = undefined;
   }
 
   close(): void {
-    if (this.#store.db.isOpen) this.#writeWatermark();
+    if (this.#store.db.isOpen) this.keepWatermark();
     this.#watermark.close();
     closeQuietly(this.#store.db);
   }
@@ -250,7 +262,6 @@ export class SpoolEngine {
     for (const change of changes) {
       if (change.op === 'destinations') this.#destinations = change.destinations;
     }
-    this.#writeWatermark();
     // At once, so that the file takes the room it needs before another program does.
     if (this.#pressed) checkpoint(this.#store, 'PASSIVE');
     if (changes.some(({ op }) => op === 'accept')) this.#reportDisk(false);
@@ -276,15 +287,6 @@ export class SpoolEngine {
     if (this.#diskFull === full) return;
     this.#diskFull = full;
     this.#options.emit({ kind: full ? 'disk-full' : 'disk-ok' });
-  }
-
-  /** It may stay behind, on a full disk for example: the books themselves are in the spool. */
-  #writeWatermark(): void {
-    try {
-      this.#watermark.write(this.#store.books.watermark());
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error)) throw error;
-    }
   }
 }
 

@@ -36,7 +36,8 @@ export function workerPort(options: ServiceOptions): Port {
   const worker = new Worker(siblingModule(import.meta.url, './worker'), {
     workerData: options,
     name: 'spool',
-    resourceLimits: { maxOldGenerationSizeMb: 512 },
+    // Payloads are outside of V8's heap: what is in it is short-lived, and a large nursery would only be kept.
+    resourceLimits: { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 12 },
   });
   return {
     post: (message, transfer) => worker.postMessage(message, transfer),

@@ -92,6 +92,7 @@ export function createSpoolService(
     const result = attempt((open) => open.change(changes.map(({ change }) => change)));
     const outcomes = result.ok && Array.isArray(result.value) ? (result.value as readonly Outcome[]) : [];
     answer(changes.map(({ ticket }, at) => ({ ticket, outcome: result.ok ? (outcomes[at] ?? result) : result })));
+    attempt((open) => open.keepWatermark());
   };
 
   const maintain = (ticket: number) => {

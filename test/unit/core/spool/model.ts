@@ -119,7 +119,9 @@ export class Real {
   }
 
   change(...changes: readonly Change[]): readonly unknown[] {
-    return this.engine.change(changes).map((outcome) => {
+    const outcomes = this.engine.change(changes);
+    this.engine.keepWatermark();
+    return outcomes.map((outcome) => {
       if (!outcome.ok) throw new Error(outcome.message);
       return outcome.value;
     });
