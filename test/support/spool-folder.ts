@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -11,6 +11,13 @@ export function stateFolder(): string {
   const folder = mkdtempSync(join(quickFolder, 'span-relay-spool-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   return join(folder, 'state');
+}
+
+/** The path of a file in a folder of its own, which is there. */
+export function stateFile(name: string): string {
+  const folder = stateFolder();
+  mkdirSync(folder, { recursive: true });
+  return join(folder, name);
 }
 
 /** Copies the files as they are now, under a spool that is open: what a process that was killed leaves behind. */

@@ -2,6 +2,7 @@ import { closeSync, existsSync, mkdirSync, openSync, readSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { classifyFault, closeQuietly, DamagedSpoolError, openDatabase } from './database.ts';
 import { fileBytes, installRebuilt, keepDamaged, spoolFiles } from './files.ts';
+import { isLogHead, logHeadBytes } from './log-head.ts';
 import { repair } from './repair.ts';
 import { migrate, NewerSchemaError } from './schema.ts';
 import type { RepairReport, SpoolDestination, SpoolEvent } from './spool.ts';
@@ -66,10 +67,7 @@ function tryOpen({ folder, now, emit }: OpenOptions): Attempt {
   }
 }
 
-/** https://www.sqlite.org/fileformat.html#the_write_ahead_log: SQLite takes a log with a damaged head for an empty one. */
-const logMagic: readonly number[] = [0x377f0682, 0x377f0683];
-const logHeadBytes = 32;
-
+/** What SQLite would take for an empty log, or would delete without a look: the newest data may be in it. */
 function logDamage(database: string): string | undefined {
   const path = `${database}-wal`;
   if (!existsSync(path)) return undefined;
@@ -79,8 +77,8 @@ function logDamage(database: string): string | undefined {
     const file = openSync(path, 'r+');
     const length = readSync(file, head);
     closeSync(file);
-    if (length === logHeadBytes && logMagic.includes(head.readUInt32BE(0))) return undefined;
-    return 'the write-ahead log of the spool is damaged';
+    if (!isLogHead(head.subarray(0, length))) return 'the write-ahead log of the spool is damaged';
+    return fileBytes(database) === 0 ? 'there is a write-ahead log of the spool, and no spool' : undefined;
   } catch (error) {
     if (classifyFault(error) !== 'damaged') throw error;
     return 'the write-ahead log of the spool cannot be read';

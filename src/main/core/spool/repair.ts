@@ -1,12 +1,13 @@
 import { closeSync, fsyncSync, openSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
-import { crc32 } from 'node:zlib';
-import { signals } from '../../../shared/signal.ts';
-import { classifyFault, closeQuietly, openDatabase, storedBytes } from './database.ts';
+import { copyQuarantine, copyRequests, type Found } from './copy-rows.ts';
+import { classifyFault, closeQuietly, openDatabase } from './database.ts';
 import { companions, forgetDamaged, freeDiskBytes, installRebuilt, releaseReserve, spoolFiles } from './files.ts';
 import { hourMs, writeHourSql } from './hour.ts';
-import { bestBooks, fromConfig, fromTables, fromWatermark, isCount, type KnownBooks } from './known-books.ts';
-import { flowNames, neededIntervals, numberNames, openEnd, owes, type Queue, type QueueNumbers } from './queue.ts';
+import { bestBooks, fromConfig, fromTables, fromWatermark, type KnownBooks } from './known-books.ts';
+import { flowNames, numberNames, openEnd, type Queue, type QueueNumbers } from './queue.ts';
+import { mendLogHead, rawPages } from './raw-pages.ts';
 import { type DamagedDatabase, openDamaged, type Row } from './salvage.ts';
 import { migrate } from './schema.ts';
 import type { RepairReport, SpoolDestination } from './spool.ts';
@@ -57,7 +58,12 @@ function removeRebuilt(folder: string): void {
 function rebuild(folder: string, details: RepairDetails, maxBytes: number): RepairReport {
   const files = spoolFiles(folder);
   removeRebuilt(folder);
+  const log = `${files.database}-wal`;
+  mendLogHead(log);
   const damaged = openDamaged(files.database);
+  // Opening and closing a database can delete its log; then the copy has what SQLite did not understand of it.
+  const kept = details.keptIn ? [join(details.keptIn, basename(log))] : [];
+  const sources = { damaged, raw: rawPages(files.database, [...kept, log]) };
   let fresh: DatabaseSync | undefined;
   try {
     fresh = openDatabase(files.rebuilt);
@@ -71,9 +77,9 @@ function rebuild(folder: string, details: RepairDetails, maxBytes: number): Repa
       fromConfig(details.destinations, damaged?.table('destination') ?? []),
     );
     const before = new Map((inFile ?? known).queues.map((queue) => [queueKey(queue), { ...queue.numbers }]));
-    const salvaged = copyRequests(damaged, fresh, known, maxBytes);
+    const salvaged = copyRequests(sources, fresh, known, maxBytes);
     const lostPoints = bookLosses(known.queues, salvaged.found);
-    bookQuarantine(copyQuarantine(damaged, fresh, known, maxBytes), known.queues);
+    bookQuarantine(copyQuarantine(sources, fresh, known, maxBytes), known.queues);
     writeBooks(fresh, known, salvaged.nextId);
     copyHistory(damaged, fresh);
     bookHour(fresh, details.now, known.queues, before);
@@ -107,116 +113,10 @@ function syncFile(path: string): void {
 
 const queueKey = ({ destination, signal }: Queue): string => `${destination} ${signal}`;
 
-interface Found {
-  requests: number;
-  points: number;
-  bytes: number;
-  /** Points of intact requests for which the disk had no room. */
-  givenUp: number;
-}
-
-interface Salvaged {
-  readonly requests: number;
-  readonly nextId: number;
-  readonly found: ReadonlyMap<Queue, Found>;
-}
-
-function copyRequests(
-  damaged: DamagedDatabase | undefined,
-  fresh: DatabaseSync,
-  known: KnownBooks,
-  maxBytes: number,
-): Salvaged {
-  const found = new Map(known.queues.map((queue) => [queue, { requests: 0, points: 0, bytes: 0, givenUp: 0 }]));
-  const insert = fresh.prepare(
-    'INSERT OR IGNORE INTO request (id, signal, received_at, points, crc, only_for, body) VALUES (?, ?, ?, ?, ?, ?, ?)',
-  );
-  const keepFrom = firstThatFits(owedRequests(damaged, known), maxBytes);
-  let requests = 0;
-  let nextId = known.nextId;
-  for (const { request, owing } of owedRequests(damaged, known)) {
-    nextId = Math.max(nextId, request.id + 1);
-    const { id, signal, receivedAt, points, crc, onlyFor, body } = request;
-    const counts = owing.flatMap((queue) => found.get(queue) ?? []);
-    if (id < keepFrom) {
-      for (const count of counts) count.givenUp += points;
-      continue;
-    }
-    if (Number(insert.run(id, signal, receivedAt, points, crc, onlyFor, body).changes) === 0) continue;
-    for (const count of counts) {
-      count.requests++;
-      count.points += points;
-      count.bytes += body.length;
-    }
-    requests++;
-  }
-  return { requests, nextId, found };
-}
-
-/** The intact requests that are owed to somebody, and to whom. */
-function* owedRequests(damaged: DamagedDatabase | undefined, known: KnownBooks) {
-  const firsts = known.queues.flatMap((queue) => neededIntervals(queue).map(({ first }) => first));
-  // Books without anything pending may be older than the data; then all that is there is looked at.
-  const first = known.estimated || firsts.length === 0 ? 1 : Math.min(...firsts);
-  const last = Math.max(known.nextId - 1, damaged?.maxId('request') ?? 0);
-  for (const row of damaged?.rows('request', first, last) ?? []) {
-    const request = toRequest(row);
-    if (!request) continue;
-    const owing = known.queues.filter((queue) => owes(queue, request));
-    if (owing.length > 0) yield { request, owing };
-  }
-}
-
-function toRequest({ id, signal, received_at, points, crc, only_for, body: payload }: Row) {
-  const body: unknown = payload;
-  if (!isCount(id) || !isCount(received_at) || !isCount(points) || !isIntact(body, crc)) return undefined;
-  if (!isCount(signal) || signal >= signals.length || !(only_for === null || isCount(only_for))) return undefined;
-  return { id, signal, receivedAt: received_at, points, crc: Number(crc), onlyFor: only_for, body };
-}
-
-/** The id from which on the newest requests fit into `maxBytes`. */
-function firstThatFits(owed: ReturnType<typeof owedRequests>, maxBytes: number): number {
-  if (maxBytes === Number.MAX_SAFE_INTEGER) return 0;
-  const sizes = [...owed].map(({ request: { id, body } }) => ({ id, bytes: storedBytes(body.length) }));
-  let left = maxBytes;
-  let keepFrom = Number.MAX_SAFE_INTEGER;
-  for (const { id, bytes } of sizes.sort((a, b) => b.id - a.id)) {
-    left -= bytes;
-    if (left < 0) break;
-    keepFrom = id;
-  }
-  return keepFrom;
-}
-
-/** Returns the points in quarantine of each queue. */
-function copyQuarantine(
-  damaged: DamagedDatabase | undefined,
-  fresh: DatabaseSync,
-  known: KnownBooks,
-  maxBytes: number,
-): ReadonlyMap<string, number> {
-  const points = new Map<string, number>();
-  if (maxBytes < Number.MAX_SAFE_INTEGER) return points;
-  const insert = fresh.prepare(
-    `INSERT OR IGNORE INTO quarantine (id, destination, signal, received_at, quarantined_at, points, status, message, crc, body)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-  );
-  for (const row of damaged?.rows('quarantine', 1, damaged.maxId('quarantine') ?? 0) ?? []) {
-    const request = toRequest({ ...row, only_for: null });
-    const queue = known.queues.find((one) => one.destination === row.destination && one.signal === row.signal);
-    if (!request || !queue || !isCount(row.quarantined_at) || !isCount(row.status)) continue;
-    const { id, signal, receivedAt, crc, body } = request;
-    const verdict = [row.quarantined_at, request.points, row.status, String(row.message)];
-    if (Number(insert.run(id, queue.destination, signal, receivedAt, ...verdict, crc, body).changes) === 0) continue;
-    points.set(queueKey(queue), (points.get(queueKey(queue)) ?? 0) + request.points);
-  }
-  return points;
-}
-
 /** Books that are older than the data can know less than what is in quarantine. */
-function bookQuarantine(points: ReadonlyMap<string, number>, queues: readonly Queue[]): void {
+function bookQuarantine(points: ReadonlyMap<Queue, number>, queues: readonly Queue[]): void {
   for (const queue of queues) {
-    const unknown = Math.max(0, (points.get(queueKey(queue)) ?? 0) - queue.numbers.rejected);
+    const unknown = Math.max(0, (points.get(queue) ?? 0) - queue.numbers.rejected);
     queue.numbers.accepted += unknown;
     queue.numbers.rejected += unknown;
   }
@@ -302,10 +202,6 @@ function insertReport(fresh: DatabaseSync, report: RepairReport): void {
       'INSERT INTO repair (at, reason, kept_in, salvaged_requests, lost_points, estimated) VALUES (?, ?, ?, ?, ?, ?)',
     )
     .run(report.at, report.reason, report.keptIn, report.salvagedRequests, report.lostPoints, report.estimated ? 1 : 0);
-}
-
-function isIntact(body: unknown, crc: unknown): body is Uint8Array {
-  return body instanceof Uint8Array && crc32(body) === Number(crc);
 }
 
 function nonNull(value: Row[string] | undefined): Row[string] {

@@ -13,6 +13,8 @@ export interface DamagedDatabase {
   /** The readable rows of a table with ids from `first` to `last`, ascending within each readable stretch. */
   rows(name: 'request' | 'quarantine', first: number, last: number): Iterable<Row>;
   maxId(name: 'request' | 'quarantine'): number | undefined;
+  /** False as soon as something was skipped. */
+  isWhole(): boolean;
   close(): void;
 }
 
@@ -28,7 +30,10 @@ function tryOpen(path: string): DamagedDatabase | undefined {
     db = new DatabaseSync(path);
     db.exec('PRAGMA cell_size_check = ON');
     const known = db.prepare("SELECT count(*) AS n FROM sqlite_master WHERE type = 'table' AND name = 'request'").get();
-    if (Number(known?.n) === 1) return reader(db);
+    if (Number(known?.n) === 1) {
+      checkpoint(db);
+      return reader(db);
+    }
   } catch (error) {
     if (classifyFault(error) === 'full') throw error;
   }
@@ -36,19 +41,31 @@ function tryOpen(path: string): DamagedDatabase | undefined {
   return undefined;
 }
 
-/** Enough to go around some hundreds of damaged pages; a table whose root is gone is given up after some seconds. */
-const maxRanges = 500_000;
+/** Brings what is in the write-ahead log into the file, so that its pages are the newest ones. */
+function checkpoint(db: DatabaseSync): void {
+  try {
+    // It leaves the log as it is, for whoever looks behind the place where SQLite stops to read.
+    db.exec('PRAGMA wal_checkpoint(PASSIVE)');
+  } catch {
+    // There is no room for it, or the log is damaged further on: what is in it is still found there.
+  }
+}
+
+/** Enough to go around some hundreds of damaged pages; a table whose root is gone is given up after a second or so. */
+const maxRanges = 50_000;
 
 /** An index that has the ids of the whole table. */
 const indexOf = { request: 'request_by_signal', quarantine: 'quarantine_by_destination' } as const;
 
 function reader(db: DatabaseSync): DamagedDatabase {
+  let whole = true;
   const attempt = <T>(read: () => T): T | undefined => {
     try {
       return read();
     } catch (error) {
-      if (classifyFault(error) === 'damaged') return undefined;
-      throw error;
+      if (classifyFault(error) !== 'damaged') throw error;
+      whole = false;
+      return undefined;
     }
   };
   return {
@@ -87,6 +104,7 @@ function reader(db: DatabaseSync): DamagedDatabase {
         ranges.push({ first: next, last: middle }, { first: middle + 1, last: range.last });
       }
     },
+    isWhole: () => whole,
     close: () => closeQuietly(db),
   };
 }
