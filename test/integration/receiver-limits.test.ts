@@ -3,18 +3,9 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/main/core/clock.ts';
 import type { IncomingRequest } from '../../src/main/core/spool/spool.ts';
-import {
-  deferred,
-  head,
-  json,
-  keepAliveAgent,
-  openRaw,
-  protobuf,
-  recorded,
-  send,
-  startReceiver,
-  until,
-} from './receiver-harness.ts';
+import { recorded } from '../support/recordings.ts';
+import { until } from '../support/until.ts';
+import { head, json, keepAliveAgent, openRaw, protobuf, send, startReceiver } from './receiver-harness.ts';
 
 const kibibyte = 1024;
 
@@ -97,7 +88,7 @@ describe('size', () => {
   test('headers over the limit are refused with 431', async () => {
     await using relay = await startReceiver();
     const headers = { ...protobuf, 'x-long': 'a'.repeat(20 * kibibyte) };
-    const answer = await send(relay.port, '/v1/logs', { headers, body: recorded.logs.protobuf });
+    const answer = await send(relay.port, '/v1/logs', { headers, body: recorded('logs', 'pb') });
     expect(answer).toMatchObject({ status: 431, message: expect.stringContaining('OTEL_EXPORTER_OTLP_HEADERS') });
     expect(relay.answeredWithRefusal).toMatchObject([{ status: 431 }]);
   });
@@ -141,10 +132,10 @@ describe('time', () => {
   });
 
   test('waiting for the commit is not limited by them', async () => {
-    const commit = deferred<number>();
+    const commit = Promise.withResolvers<number>();
     const limits = { headersTimeoutMs: 20, requestTimeoutMs: 20 };
     await using relay = await startReceiver({ limits, accept: () => commit.promise });
-    const answer = send(relay.port, '/v1/logs', { headers: protobuf, body: recorded.logs.protobuf });
+    const answer = send(relay.port, '/v1/logs', { headers: protobuf, body: recorded('logs', 'pb') });
     using silent = await openRaw(relay.port);
     await silent.closed;
     commit.resolve(1);
@@ -154,16 +145,16 @@ describe('time', () => {
 
 describe('connections', () => {
   test('over the limit a newcomer is told to come back while the others go on', async () => {
-    const commit = deferred<number>();
+    const commit = Promise.withResolvers<number>();
     let begun = 0;
     const accept = () => {
       begun++;
       return commit.promise;
     };
     await using relay = await startReceiver({ limits: { maxConnections: 2 }, accept });
-    const sent = { headers: protobuf, body: recorded.metrics.protobuf };
+    const sent = { headers: protobuf, body: recorded('metrics', 'pb') };
     const busy = [send(relay.port, '/v1/metrics', sent), send(relay.port, '/v1/metrics', sent)];
-    await until(() => begun === 2);
+    await until('two are being stored', () => begun === 2);
     const refusal = await send(relay.port, '/v1/metrics', sent);
     expect(refusal.status).toBe(503);
     expect(refusal.headers['retry-after']).toBe('1');
@@ -210,7 +201,7 @@ describe('connections', () => {
     const silent = await Promise.all(Array.from({ length: 64 }, () => openRaw(relay.port)));
     let closed = 0;
     for (const { closed: end } of silent) void end.then(() => closed++);
-    await until(() => closed >= 64 - 4 * 1.5);
+    await until('most of the others are closed', () => closed >= 64 - 4 * 1.5);
     const answer = await send(relay.port, '/healthz', { method: 'GET' });
     expect([200, 503]).toContain(answer.status);
     for (const { socket } of silent) socket.destroy();
@@ -229,6 +220,7 @@ describe('connections', () => {
     expect(told).toEqual({
       status: 503,
       reason: 'connection-dropped',
+      points: 0,
       message: expect.stringContaining('A connection was closed unheard'),
     });
     expect(relay.log.filter((line) => line.includes('reason=connection-dropped'))).toHaveLength(1);
@@ -248,18 +240,18 @@ describe('bytes in flight', () => {
     await using relay = await startReceiver({ accept, limits: { maxBytesInFlight: 20_000 } });
     const big = { headers: protobuf, body: padding(15_000) };
     const first = send(relay.port, '/v1/logs', big);
-    await until(() => commits.length === 1);
+    await until('one is being stored', () => commits.length === 1);
     const second = await send(relay.port, '/v1/logs', big);
     expect(second).toMatchObject({ status: 503, message: expect.stringContaining('Too much data') });
     expect(second.headers['retry-after']).toBe('1');
     expect(relay.refused).toEqual([{ signal: 'logs', points: 1 }]);
     // A small one still fits, and what is done makes room.
     const small = send(relay.port, '/v1/metrics', { headers: protobuf, body: padding(100) });
-    await until(() => commits.length === 2);
+    await until('two are being stored', () => commits.length === 2);
     for (const commit of commits.splice(0)) commit(1);
     expect((await Promise.all([first, small])).map(({ status }) => status)).toEqual([200, 200]);
     const third = send(relay.port, '/v1/logs', big);
-    await until(() => commits.length === 1);
+    await until('one is being stored', () => commits.length === 1);
     commits[0]?.(1);
     expect((await third).status).toBe(200);
   });
@@ -299,7 +291,7 @@ describe('large bodies', () => {
     void large.then(() => {
       largeIsAnswered = true;
     });
-    await send(relay.port, '/v1/metrics', { headers: protobuf, body: recorded.metrics.protobuf, agent });
+    await send(relay.port, '/v1/metrics', { headers: protobuf, body: recorded('metrics', 'pb'), agent });
     expect(largeIsAnswered).toBe(false);
     expect((await large).status).toBe(200);
     expect(order).toEqual(['metrics', 'logs']);
@@ -313,8 +305,8 @@ describe('large bodies', () => {
     for (const signal of ['metrics', 'logs', 'traces'] as const) {
       for (const relay of [small, large]) {
         const path = `/v1/${signal}`;
-        expect((await send(relay.port, path, { headers: protobuf, body: recorded[signal].protobuf })).status).toBe(200);
-        expect((await send(relay.port, path, { headers: json, body: recorded[signal].json })).status).toBe(200);
+        expect((await send(relay.port, path, { headers: protobuf, body: recorded(signal, 'pb') })).status).toBe(200);
+        expect((await send(relay.port, path, { headers: json, body: recorded(signal, 'json') })).status).toBe(200);
       }
     }
     const plain = ({ accepted }: typeof small) =>
