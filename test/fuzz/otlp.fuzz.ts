@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { isUtf8 } from 'node:buffer';
-import { readFileSync } from 'node:fs';
 import type { Type } from 'protobufjs/light.js';
 import { requestRoot } from '../../src/main/core/otlp/decode.ts';
 import { inspectRequest } from '../../src/main/core/otlp/inspect.ts';
 import { transcodeJson } from '../../src/main/core/otlp/json.ts';
-import { isMessageType, type MessageType, messages, pointTypes, requestType } from '../../src/main/core/otlp/schema.ts';
+import { requestType } from '../../src/main/core/otlp/schema.ts';
 import { type Signal, signals } from '../../src/shared/signal.ts';
+import { countPoints } from '../support/count-points.ts';
 import { below, pick, type Random, randomBytes, seededRandom } from '../support/random.ts';
+import { recorded } from '../support/recordings.ts';
 
 /** How many inputs were taken and how many refused: a fuzzer that only sees one of the two tests little. */
 export interface FuzzResult {
@@ -30,7 +31,7 @@ export async function fuzzInspect(seed: number, iterations: number): Promise<Fuz
     const decoded = decode(type, input);
     if (inspection.ok) {
       assert.ok(decoded, 'taken, but protobufjs cannot decode it');
-      assert.equal(inspection.points, countPoints(requestType[signal], decoded));
+      assert.equal(inspection.points, countPoints(signal, decoded));
     } else {
       assert.ok(inspection.problem.length < 5_000);
       if (decoded) assert.match(inspection.problem, /wire type|nested deeper/, 'refused, but protobufjs decodes it');
@@ -99,10 +100,6 @@ async function fuzz(
 interface Recording {
   readonly signal: Signal;
   readonly body: Buffer;
-}
-
-function recorded(signal: Signal, encoding: 'pb' | 'json'): Buffer {
-  return readFileSync(new URL(`../fixtures/claude-code/2.1.328/${signal}.${encoding}`, import.meta.url));
 }
 
 /** The kinds of metrics that Claude Code does not export. */
@@ -318,15 +315,4 @@ function isJson(input: Buffer): boolean {
   } catch {
     return false;
   }
-}
-
-function countPoints(type: MessageType, value: unknown): number {
-  if (Array.isArray(value)) return value.reduce<number>((sum, element) => sum + countPoints(type, element), 0);
-  if (typeof value !== 'object' || value === null) return 0;
-  let count = pointTypes.has(type) ? 1 : 0;
-  for (const [name, field] of Object.entries(messages[type])) {
-    if (isMessageType(field.type) && Object.hasOwn(value, name))
-      count += countPoints(field.type, Reflect.get(value, name));
-  }
-  return count;
 }

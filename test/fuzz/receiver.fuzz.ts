@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { systemClock } from '../../src/main/core/clock.ts';
@@ -9,6 +8,8 @@ import { type Inflation, inflate, inflateInline } from '../../src/main/core/rece
 import { createReceiver } from '../../src/main/core/receiver/receiver.ts';
 import { signals } from '../../src/shared/signal.ts';
 import { below, pick, type Random, randomBytes, seededRandom } from '../support/random.ts';
+import { recorded } from '../support/recordings.ts';
+import { until } from '../support/until.ts';
 
 /** How many inputs got which answer: a fuzzer that sees only one kind tests little. `closed`: no answer at all. */
 export interface FuzzedAnswers {
@@ -89,9 +90,7 @@ export async function fuzzReceiver(seed: number, iterations: number): Promise<Fu
   );
   assert.match(answer, /^HTTP\/1\.1 200 /);
   await receiver.stop({ drainMs: 0 });
-  for (const start = Date.now(); tcpHandles() > socketsBefore; await new Promise((resolve) => setTimeout(resolve, 5))) {
-    assert.ok(Date.now() - start < hangMs, `sockets are left open ${where}`);
-  }
+  await until(`no sockets are left open ${where}`, () => tcpHandles() <= socketsBefore, hangMs);
   return { byStatus, closed };
 }
 
@@ -121,11 +120,7 @@ export async function fuzzGzip(seed: number, iterations: number): Promise<Record
 
 type Ending = 'end' | 'wait' | 'reset';
 
-const bodies = signals.flatMap((signal) =>
-  ['pb', 'json'].map((extension) =>
-    readFileSync(new URL(`../fixtures/claude-code/2.1.328/${signal}.${extension}`, import.meta.url)),
-  ),
-);
+const bodies = signals.flatMap((signal) => [recorded(signal, 'pb'), recorded(signal, 'json')]);
 
 const plains = [...bodies, Buffer.alloc(300_000), Buffer.alloc(0)];
 

@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Child } from '../support/child.ts';
 import { startCommand } from '../support/command-line.ts';
 import { post } from '../support/numbered-requests.ts';
+import { recorded } from '../support/recordings.ts';
 import { makeHome, type Relay, type RelayHome, startRelay } from '../support/relay.ts';
 import { until } from '../support/until.ts';
 import { startVendor, status, type Vendor } from '../support/vendor.ts';
@@ -12,7 +12,7 @@ import { startVendor, status, type Vendor } from '../support/vendor.ts';
 // Real processes on a machine that may be busy.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
 
-const payload = readFileSync(new URL('../fixtures/claude-code/2.1.328/logs.pb', import.meta.url));
+const payload = recorded('logs', 'pb');
 
 let home: RelayHome;
 let vendor: Vendor;

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { Agent, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { systemClock } from '../../src/main/core/clock.ts';
@@ -14,17 +13,6 @@ import {
 import type { IncomingRequest } from '../../src/main/core/spool/spool.ts';
 import type { ListenFacts } from '../../src/shared/health.ts';
 import type { Signal } from '../../src/shared/signal.ts';
-
-/** A recorded export of Claude Code, and how many points it has. */
-export const recorded: Readonly<Record<Signal, { protobuf: Buffer; json: Buffer }>> = {
-  metrics: { protobuf: fixture('metrics.pb'), json: fixture('metrics.json') },
-  logs: { protobuf: fixture('logs.pb'), json: fixture('logs.json') },
-  traces: { protobuf: fixture('traces.pb'), json: fixture('traces.json') },
-};
-
-function fixture(name: string): Buffer {
-  return readFileSync(new URL(`../fixtures/claude-code/2.1.328/${name}`, import.meta.url));
-}
 
 export const protobuf = { 'content-type': 'application/x-protobuf' };
 export const json = { 'content-type': 'application/json' };
@@ -155,12 +143,4 @@ export function head(path: string, headers: Readonly<Record<string, string | num
   const fields = { Host: '127.0.0.1', 'Content-Type': 'application/x-protobuf', ...headers };
   const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
   return `POST ${path} HTTP/1.1\r\n${lines.join('')}\r\n`;
-}
-
-export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
-}
-
-export function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void; reject: (error: unknown) => void } {
-  return Promise.withResolvers<T>();
 }

@@ -5,18 +5,11 @@ import { networkInterfaces } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/main/core/clock.ts';
-import {
-  deferred,
-  keepAliveAgent,
-  openRaw,
-  protobuf,
-  recorded,
-  send,
-  startReceiver,
-  until,
-} from './receiver-harness.ts';
+import { recorded } from '../support/recordings.ts';
+import { until } from '../support/until.ts';
+import { keepAliveAgent, openRaw, protobuf, send, startReceiver } from './receiver-harness.ts';
 
-const sent = { headers: protobuf, body: recorded.metrics.protobuf };
+const sent = { headers: protobuf, body: recorded('metrics', 'pb') };
 const hasIpv6 = Object.values(networkInterfaces())
   .flat()
   .some((address) => address?.address === '::1');
@@ -68,7 +61,7 @@ describe('listening', () => {
     child.stdout?.on('data', (piece) => {
       output += piece;
     });
-    await until(() => output.includes('}\n'));
+    await until('it has told its facts', () => output.includes('}\n'));
     expect(JSON.parse(output)).toEqual({ port: local.port, state: 'listening' });
     const ended = new Promise((resolve) => child.once('exit', resolve));
     child.stdin?.end();
@@ -84,7 +77,7 @@ describe('a port that is taken', () => {
     const holder = relay.receiver.facts().holder;
     expect(holder).toMatch(onLinux ? new RegExp(`\\(process ${process.pid}\\)`) : /another program/);
     await other[Symbol.asyncDispose]();
-    await until(() => relay.receiver.facts().state === 'listening');
+    await until('it listens', () => relay.receiver.facts().state === 'listening');
     expect(relay.states.map(({ state }) => state)).toEqual(['port-taken', 'listening']);
     expect(relay.receiver.facts().holder).toBeUndefined();
     expect((await send(relay.port, '/v1/metrics', sent)).status).toBe(200);
@@ -95,7 +88,7 @@ describe('a port that is taken', () => {
     await using second = await startReceiver({ port: first.port, reusePort });
     expect(second.receiver.facts()).toMatchObject({ state: 'port-taken', holder: /another Span Relay/ });
     await first.receiver.stop({ drainMs: 0 });
-    await until(() => second.receiver.facts().state === 'listening');
+    await until('the second listens', () => second.receiver.facts().state === 'listening');
     expect((await send(second.port, '/v1/metrics', sent)).status).toBe(200);
     expect(second.accepted).toHaveLength(1);
   });
@@ -106,7 +99,7 @@ describe('a port that is taken', () => {
     expect(relay.receiver.facts()).toMatchObject({ state: 'listening', holder: /on ::1 only$/ });
     expect((await send(relay.port, '/v1/metrics', sent)).status).toBe(200);
     await other[Symbol.asyncDispose]();
-    await until(() => relay.receiver.facts().holder === undefined);
+    await until('it has both addresses', () => relay.receiver.facts().holder === undefined);
     expect((await send(relay.port, '/v1/metrics', { ...sent, host: '::1' })).status).toBe(200);
   });
 
@@ -140,13 +133,13 @@ describe.runIf(onLinux)('a planned takeover', () => {
       agent?.destroy();
     };
     const senders = [sender(keepAliveAgent()), sender(keepAliveAgent()), sender()];
-    await until(() => first.accepted.length > 20);
+    await until('there is load', () => first.accepted.length > 20);
     await using second = await startReceiver({ port, reusePort: true, takeover: true });
     expect(second.receiver.facts()).toEqual({ port, state: 'listening' });
-    await until(() => second.accepted.length > 0);
+    await until('the second has taken one', () => second.accepted.length > 0);
     await first.receiver.stop({ drainMs: 20_000 });
     const before = second.accepted.length;
-    await until(() => second.accepted.length > before + 20);
+    await until('the second takes the load', () => second.accepted.length > before + 20);
     going = false;
     await Promise.all(senders);
     expect(failures).toEqual([]);
@@ -156,7 +149,7 @@ describe.runIf(onLinux)('a planned takeover', () => {
 
 describe('stopping', () => {
   test('lets requests in progress finish, closes their connections, and refuses new ones', async () => {
-    const commit = deferred<number>();
+    const commit = Promise.withResolvers<number>();
     let begun = false;
     const accept = () => {
       begun = true;
@@ -165,9 +158,9 @@ describe('stopping', () => {
     const relay = await startReceiver({ accept });
     const agent = keepAliveAgent();
     const answer = send(relay.port, '/v1/metrics', { ...sent, agent });
-    await until(() => begun);
+    await until('it is being stored', () => begun);
     const stopped = relay.receiver.stop({ drainMs: 10_000 });
-    await until(() => relay.receiver.facts().state === 'closed');
+    await until('the port is closed', () => relay.receiver.facts().state === 'closed');
     await expect(send(relay.port, '/v1/metrics', sent)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
     commit.resolve(1);
     expect((await answer).headers.connection).toBe('close');
@@ -182,7 +175,7 @@ describe('stopping', () => {
     const agent = keepAliveAgent();
     await send(relay.port, '/v1/metrics', { ...sent, agent });
     const stopped = relay.receiver.stop({ drainMs: 10_000 });
-    await until(() => relay.receiver.facts().state === 'closed');
+    await until('the port is closed', () => relay.receiver.facts().state === 'closed');
     const answer = await send(relay.port, '/v1/metrics', { ...sent, agent });
     expect(answer.status).toBe(200);
     expect(answer.headers.connection).toBe('close');
@@ -215,6 +208,9 @@ describe('stopping', () => {
     const relay = await startReceiver({ limits: { maxInlineJsonBytes: 1 } });
     await send(relay.port, '/v1/metrics', { headers: { 'content-type': 'application/json' }, body: Buffer.from('{}') });
     await relay.receiver.stop({ drainMs: 0 });
-    await until(() => process.getActiveResourcesInfo().filter((name) => name.startsWith('TCP')).length <= before);
+    await until(
+      'all sockets are closed',
+      () => process.getActiveResourcesInfo().filter((name) => name.startsWith('TCP')).length <= before,
+    );
   });
 });

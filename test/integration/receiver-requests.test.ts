@@ -3,7 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { inspectRequest } from '../../src/main/core/otlp/inspect.ts';
 import { SpoolError } from '../../src/main/core/spool/spool.ts';
 import { signals } from '../../src/shared/signal.ts';
-import { deferred, json, keepAliveAgent, protobuf, recorded, send, startReceiver, until } from './receiver-harness.ts';
+import { recorded } from '../support/recordings.ts';
+import { until } from '../support/until.ts';
+import { json, keepAliveAgent, protobuf, send, startReceiver } from './receiver-harness.ts';
 
 function pointsIn(signal: (typeof signals)[number], body: Uint8Array): number {
   const inspection = inspectRequest(signal, body);
@@ -12,7 +14,8 @@ function pointsIn(signal: (typeof signals)[number], body: Uint8Array): number {
 }
 
 describe.each(signals)('%s of Claude Code', (signal) => {
-  const { protobuf: protobufBody, json: jsonBody } = recorded[signal];
+  const protobufBody = recorded(signal, 'pb');
+  const jsonBody = recorded(signal, 'json');
   const path = `/v1/${signal}`;
   const points = pointsIn(signal, protobufBody);
 
@@ -65,10 +68,10 @@ describe.each(signals)('%s of Claude Code', (signal) => {
 });
 
 test('nothing is acknowledged before it is on disk', async () => {
-  const commit = deferred<number>();
+  const commit = Promise.withResolvers<number>();
   await using relay = await startReceiver({ accept: () => commit.promise });
   let answered = false;
-  const answer = send(relay.port, '/v1/logs', { headers: protobuf, body: recorded.logs.protobuf }).then((got) => {
+  const answer = send(relay.port, '/v1/logs', { headers: protobuf, body: recorded('logs', 'pb') }).then((got) => {
     answered = true;
     return got;
   });
@@ -79,15 +82,15 @@ test('nothing is acknowledged before it is on disk', async () => {
   expect(relay.acknowledged).toEqual([]);
   commit.resolve(1);
   expect((await answer).status).toBe(200);
-  await until(() => relay.acknowledged.length === 1);
+  await until('it is acknowledged', () => relay.acknowledged.length === 1);
 });
 
 test('the agent is told of every acknowledged request, with its headers', async () => {
   await using relay = await startReceiver();
   const headers = { ...protobuf, 'x-span-token': 'secret' };
-  await send(relay.port, '/v1/metrics', { headers, body: recorded.metrics.protobuf });
+  await send(relay.port, '/v1/metrics', { headers, body: recorded('metrics', 'pb') });
   expect(relay.acknowledged).toMatchObject([{ signal: 'metrics', headers: { 'x-span-token': 'secret' } }]);
-  expect(relay.acknowledged[0]?.points).toBe(pointsIn('metrics', recorded.metrics.protobuf));
+  expect(relay.acknowledged[0]?.points).toBe(pointsIn('metrics', recorded('metrics', 'pb')));
   expect(relay.log.join('')).not.toContain('secret');
 });
 
@@ -95,7 +98,7 @@ test('one connection serves many requests', async () => {
   await using relay = await startReceiver();
   const agent = keepAliveAgent();
   for (let count = 0; count < 5; count++) {
-    await send(relay.port, '/v1/traces', { headers: protobuf, body: recorded.traces.protobuf, agent });
+    await send(relay.port, '/v1/traces', { headers: protobuf, body: recorded('traces', 'pb'), agent });
   }
   expect(relay.accepted).toHaveLength(5);
   expect(Object.values(agent.freeSockets).flat()).toHaveLength(1);
@@ -112,10 +115,10 @@ describe('health', () => {
   });
 
   test('is starting while the spool opens, and requests wait meanwhile', async () => {
-    const open = deferred<number>();
+    const open = Promise.withResolvers<number>();
     let ready = false;
     await using relay = await startReceiver({ ready: () => ready, accept: () => open.promise });
-    const waiting = send(relay.port, '/v1/logs', { headers: protobuf, body: recorded.logs.protobuf });
+    const waiting = send(relay.port, '/v1/logs', { headers: protobuf, body: recorded('logs', 'pb') });
     const answer = await send(relay.port, '/healthz', { method: 'GET' });
     expect(answer.status).toBe(503);
     expect(JSON.parse(answer.body.toString())).toEqual({ service: 'span-relay', status: 'starting' });
@@ -126,7 +129,7 @@ describe('health', () => {
 });
 
 describe('what cannot be accepted is refused with a reason and booked', () => {
-  const body = recorded.metrics.protobuf;
+  const body = recorded('metrics', 'pb');
   test.each([
     ['a browser', '/v1/metrics', { headers: { ...protobuf, origin: 'https://example.com' } }, 403, /web pages/],
     ['a foreign host', '/v1/metrics', { headers: { ...protobuf, host: 'example.com' } }, 403, /127\.0\.0\.1/],
@@ -138,7 +141,7 @@ describe('what cannot be accepted is refused with a reason and booked', () => {
     ['a wrong encoding', '/v1/metrics', { headers: { ...protobuf, 'content-encoding': 'br' } }, 415, /"br"/],
     ['what is not gzip', '/v1/metrics', { headers: { ...json, 'content-encoding': 'gzip' } }, 400, /not valid gzip/],
     ['protobuf as JSON', '/v1/metrics', { headers: json }, 400, /malformed/],
-    ['JSON as protobuf', '/v1/metrics', { headers: protobuf, body: recorded.metrics.json }, 400, /malformed/],
+    ['JSON as protobuf', '/v1/metrics', { headers: protobuf, body: recorded('metrics', 'json') }, 400, /malformed/],
     ['an unknown expectation', '/v1/metrics', { headers: { ...protobuf, expect: 'cake' } }, 417, /100-continue/],
   ])('%s', async (_, path, sent, status, message) => {
     await using relay = await startReceiver();
@@ -213,7 +216,7 @@ describe('what cannot be accepted is refused with a reason and booked', () => {
 });
 
 describe('when the spool says no', () => {
-  const points = pointsIn('traces', recorded.traces.protobuf);
+  const points = pointsIn('traces', recorded('traces', 'pb'));
   test.each([
     [new SpoolError('disk-full', 'x'), 503, '5', /disk is full/],
     [new SpoolError('unavailable', 'x'), 503, '1', /cannot be stored/],
@@ -228,7 +231,7 @@ describe('when the spool says no', () => {
     ]) {
       await using relay = await startReceiver({ accept });
       const agent = keepAliveAgent();
-      const sent = { headers: protobuf, body: recorded.traces.protobuf, agent };
+      const sent = { headers: protobuf, body: recorded('traces', 'pb'), agent };
       const answer = await send(relay.port, '/v1/traces', sent);
       expect(answer.status).toBe(status);
       expect(answer.headers['retry-after']).toBe(retryAfter);

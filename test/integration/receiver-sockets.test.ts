@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { deferred, head, json, openRaw, recorded, send, startReceiver, until } from './receiver-harness.ts';
+import { recorded } from '../support/recordings.ts';
+import { until } from '../support/until.ts';
+import { head, json, openRaw, send, startReceiver } from './receiver-harness.ts';
 
-const body = recorded.metrics.protobuf;
+const body = recorded('metrics', 'pb');
 const whole = Buffer.concat([Buffer.from(head('/v1/metrics', { 'Content-Length': body.length })), body]);
 const statuses = (text: string) => [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status));
 
@@ -44,7 +46,7 @@ describe('bytes that are not HTTP are answered or cut off, and the relay serves 
     await using relay = await startReceiver();
     using raw = await openRaw(relay.port);
     raw.socket.write('GET /healthz HTTP/1.1\r\nHost: [::1]\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
-    await until(() => raw.text().includes('ready'));
+    await until('the answer is here', () => raw.text().includes('ready'));
     expect(statuses(raw.text())).toEqual([200]);
   });
 });
@@ -54,9 +56,9 @@ describe('Expect: 100-continue', () => {
     await using relay = await startReceiver();
     using raw = await openRaw(relay.port);
     raw.socket.write(head('/v1/metrics', { 'Content-Length': body.length, Expect: '100-continue' }));
-    await until(() => raw.text() === 'HTTP/1.1 100 Continue\r\n\r\n');
+    await until('it may continue', () => raw.text() === 'HTTP/1.1 100 Continue\r\n\r\n');
     raw.socket.write(body);
-    await until(() => statuses(raw.text()).includes(200));
+    await until('it is answered with 200', () => statuses(raw.text()).includes(200));
     expect(relay.accepted).toHaveLength(1);
   });
 
@@ -79,13 +81,13 @@ describe('clients that leave', () => {
     raw.socket.write(whole.subarray(0, -10));
     leave(raw.socket);
     await raw.closed;
-    await until(() => relay.refused.length > 0);
+    await until('it is refused', () => relay.refused.length > 0);
     expect(relay.refused).toEqual([{ signal: 'metrics', points: 1 }]);
     expect(relay.accepted).toEqual([]);
   });
 
   test('a client that has sent everything and ends its side still gets its answer', async () => {
-    const commit = deferred<number>();
+    const commit = Promise.withResolvers<number>();
     await using relay = await startReceiver({ accept: () => commit.promise });
     using raw = await openRaw(relay.port);
     raw.socket.end(whole);
@@ -96,7 +98,7 @@ describe('clients that leave', () => {
   });
 
   test('a request whose client is gone by the time of its commit is accepted all the same', async () => {
-    const commit = deferred<number>();
+    const commit = Promise.withResolvers<number>();
     let begun = false;
     const accept = () => {
       begun = true;
@@ -105,11 +107,11 @@ describe('clients that leave', () => {
     await using relay = await startReceiver({ accept });
     using raw = await openRaw(relay.port);
     raw.socket.write(whole);
-    await until(() => begun);
+    await until('it is being stored', () => begun);
     raw.socket.resetAndDestroy();
     await send(relay.port, '/healthz', { method: 'GET' });
     commit.resolve(1);
-    await until(() => relay.acknowledged.length === 1);
+    await until('it is acknowledged', () => relay.acknowledged.length === 1);
     expect(relay.refused).toEqual([]);
   });
 
@@ -130,17 +132,17 @@ describe('pipelined requests', () => {
     using raw = await openRaw(relay.port);
     const bad = Buffer.from(`${head('/v1/metrics', { 'Content-Type': 'application/json', 'Content-Length': 1 })}{`);
     raw.socket.write(Buffer.concat([whole, bad, whole]));
-    await until(() => commits.length === 2);
+    await until('two are being stored', () => commits.length === 2);
     commits[1]?.(2);
     await send(relay.port, '/healthz', { method: 'GET' });
     expect(raw.text()).toBe('');
     commits[0]?.(1);
-    await until(() => statuses(raw.text()).length === 3);
+    await until('all three are answered', () => statuses(raw.text()).length === 3);
     expect(statuses(raw.text())).toEqual([200, 400, 200]);
   });
 
   test('garbage behind a request does not take its answer away', async () => {
-    const commit = deferred<number>();
+    const commit = Promise.withResolvers<number>();
     let begun = 0;
     const accept = () => {
       begun++;
@@ -149,7 +151,7 @@ describe('pipelined requests', () => {
     await using relay = await startReceiver({ accept });
     using raw = await openRaw(relay.port);
     raw.socket.write(Buffer.concat([whole, whole, Buffer.from('garbage\r\n\r\n')]));
-    await until(() => begun === 2);
+    await until('two are being stored', () => begun === 2);
     await send(relay.port, '/healthz', { method: 'GET' });
     commit.resolve(1);
     await raw.closed;
@@ -177,6 +179,6 @@ test('a body in single bytes is put together', async () => {
     raw.socket.write(byte);
     await new Promise((resolve) => setImmediate(resolve));
   }
-  await until(() => raw.text().endsWith('{}'));
+  await until('the answer is here', () => raw.text().endsWith('{}'));
   expect(statuses(raw.text())).toEqual([200]);
 });

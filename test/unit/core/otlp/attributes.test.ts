@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { resourceServiceVersion } from '../../../../src/main/core/otlp/attributes.ts';
 import { transcodeJson } from '../../../../src/main/core/otlp/json.ts';
 import { signals } from '../../../../src/shared/signal.ts';
-import { bytes, delimited, recorded } from './fixtures.ts';
+import { recorded } from '../../../support/recordings.ts';
+import { bytes, delimited } from './fixtures.ts';
 
 describe('resourceServiceVersion', () => {
   it.each(signals)('finds the version of Claude Code in recorded %s', (signal) => {

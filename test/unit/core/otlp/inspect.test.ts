@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { inspectRequest } from '../../../../src/main/core/otlp/inspect.ts';
 import { signals } from '../../../../src/shared/signal.ts';
-import { bytes, delimited, recorded } from './fixtures.ts';
+import { recorded } from '../../../support/recordings.ts';
+import { bytes, delimited } from './fixtures.ts';
 
 describe('inspectRequest', () => {
   it('counts what Claude Code exported', () => {

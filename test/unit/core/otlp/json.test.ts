@@ -3,7 +3,9 @@ import { decodeRequest, type JsonValue } from '../../../../src/main/core/otlp/de
 import { inspectRequest } from '../../../../src/main/core/otlp/inspect.ts';
 import { transcodeJson } from '../../../../src/main/core/otlp/json.ts';
 import { type Signal, signals } from '../../../../src/shared/signal.ts';
-import { countPoints, recorded, recordedJson } from './fixtures.ts';
+import { countPoints } from '../../../support/count-points.ts';
+import { recorded } from '../../../support/recordings.ts';
+import { recordedJson } from './fixtures.ts';
 
 function transcode(signal: Signal, json: unknown) {
   return transcodeJson(signal, Buffer.from(typeof json === 'string' ? json : JSON.stringify(json)));

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { decodeRequest, type JsonObject } from '../../../../src/main/core/otlp/decode.ts';
 import { maskConfidential } from '../../../../src/main/core/otlp/mask.ts';
 import { signals } from '../../../../src/shared/signal.ts';
-import { recorded } from './fixtures.ts';
+import { recorded } from '../../../support/recordings.ts';
 
 const attribute = (key: string, value: JsonObject) => ({ key, value });
 

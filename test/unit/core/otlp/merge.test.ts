@@ -3,7 +3,7 @@ import { decodeRequest } from '../../../../src/main/core/otlp/decode.ts';
 import { inspectRequest } from '../../../../src/main/core/otlp/inspect.ts';
 import { testRequest } from '../../../../src/main/core/otlp/synthetic.ts';
 import { signals } from '../../../../src/shared/signal.ts';
-import { recorded } from './fixtures.ts';
+import { recorded } from '../../../support/recordings.ts';
 
 describe.each(signals)('two encoded %s requests, one after the other', (signal) => {
   const first = recorded(signal, 'pb');

@@ -5,8 +5,9 @@ import { inspectRequest } from '../../../../src/main/core/otlp/inspect.ts';
 import { transcodeJson } from '../../../../src/main/core/otlp/json.ts';
 import { isMessageType, type MessageType, messages, requestType } from '../../../../src/main/core/otlp/schema.ts';
 import { signals } from '../../../../src/shared/signal.ts';
+import { countPoints } from '../../../support/count-points.ts';
+import { recorded } from '../../../support/recordings.ts';
 import { requestArbitrary } from './arbitraries.ts';
-import { countPoints, recorded } from './fixtures.ts';
 
 const runs = { numRuns: 60 };
 

@@ -1,12 +1,12 @@
-import { readFileSync } from 'node:fs';
 import { afterEach, expect, test } from 'vitest';
 import { systemClock } from '../../../../src/main/core/clock.ts';
 import { lineLog } from '../../../../src/main/core/log.ts';
 import { digest, wholeBuffer } from '../../../../src/main/core/receiver/digest.ts';
 import { Digester } from '../../../../src/main/core/receiver/digester.ts';
 import type { Signal } from '../../../../src/shared/signal.ts';
+import { recorded } from '../../../support/recordings.ts';
 
-const json = readFileSync(new URL('../../../fixtures/claude-code/2.1.328/logs.json', import.meta.url));
+const json = recorded('logs', 'json');
 const lines: string[] = [];
 const digester = new Digester({ idleMs: 60_000, clock: systemClock, log: lineLog((line) => lines.push(line)) });
 
