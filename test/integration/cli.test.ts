@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
@@ -50,7 +50,10 @@ test.each([
   [['status', '--jsn'], "Unknown option '--jsn'. See `span-relay status --help`."],
   [['status', 'now'], "Unexpected argument 'now'. See `span-relay status --help`."],
   [['status', '--json=yes'], "Option '--json' does not take an argument. See `span-relay status --help`."],
-  [['run', '--state-dir'], "Option '--state-dir <value>' argument missing. See `span-relay run --help`."],
+  [['run', '--state-dir'], '--state-dir needs a value. See `span-relay run --help`.'],
+  [['run', '--state-dir', '--config', 'f'], '--state-dir needs a value. See `span-relay run --help`.'],
+  [['--json', 'status'], "There is no command '--json'. Options come after the command: `span-relay COMMAND"],
+  [['--state-dir', 'x'], "There is no command '--state-dir'. Options come after the command: `span-relay COMMAND"],
   [['run', '--http-port', '1'], "Unknown option '--http-port'. See `span-relay run --help`."],
   [['ledger', '--hours', '0'], "--hours takes a whole number from 1 to 840, not '0'. See `span-relay ledger --help`."],
   [['ledger', '--hours', '1e2'], "--hours takes a whole number from 1 to 840, not '1e2'."],
@@ -62,6 +65,7 @@ test.each([
   [['quarantine', 'show', '1', '2'], '`quarantine show` takes one ID.'],
   [['quarantine', 'retry', 'x'], "ID takes a whole number from 0 to 9007199254740991, not 'x'."],
   [['quarantine', 'export', '1'], 'Say where to write it, with --out FILE.'],
+  [['quarantine', 'export', '1', '--out', '-'], '--out takes the name of a new file'],
   [['quarantine', 'export', '1', '--out', 'f', '--format', 'xml'], "--format takes protobuf or json, not 'xml'."],
   [['quarantine', 'discard', '1', '--out', 'f'], "Unknown option '--out'."],
 ])('%j is a usage error that says what to do', async (args, message) => {
@@ -86,6 +90,20 @@ test.each([['ledger'], ['quarantine', 'list']])('%s %s says so where no relay ha
   const { exitCode, stderr } = await runCommand([...args, ...nowhere]);
   expect(exitCode).toBe(1);
   expect(stderr).toContain(`There is no spool in ${join(folder, 'nowhere')}`);
+});
+
+test.each([[['status']], [['quarantine', 'list']]])('the common options may stand before %j', async (words) => {
+  const state = join(folder, 'before');
+  const { exitCode, stderr } = await runCommand([`--config=${join(folder, 'c')}`, '--state-dir', state, ...words]);
+  expect([1, 3]).toContain(exitCode);
+  expect(stderr).toContain(state);
+});
+
+test('run says so when the config file that it is told to use does not exist', async () => {
+  const notAFolder = join(folder, 'file');
+  await writeFile(notAFolder, '');
+  const { stderr } = await runCommand(['run', '--state-dir', notAFolder, '--config', join(folder, 'missing.json')]);
+  expect(stderr.match(/ warn the config file does not exist; .*missing\.json\n/g)).toHaveLength(1);
 });
 
 test('the usual state folder is the one of the environment', async () => {

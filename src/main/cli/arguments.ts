@@ -24,6 +24,10 @@ export function parseArguments<const Options extends ParseArgsOptionsConfig>(
     const isMistake = error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS_');
     if (!isMistake) throw error;
     // Node's advice on how to pass such a word as a positional argument leads nowhere here.
+    const valueless = /^Option '(?:-\w, )?(--[\w-]+)(?: <value>)?' argument (?:missing|is ambiguous)/.exec(
+      error.message,
+    )?.[1];
+    if (valueless !== undefined) throw usageError(command, `${valueless} needs a value.`);
     const [mistake = error.message] = error.message.split(/\. (?=To specify)|\n/);
     throw usageError(command, `${mistake.replace(/\.$/, '')}.`);
   }

@@ -10,6 +10,8 @@ export interface Io {
   readonly err: (text: string) => void;
   /** Colours text where standard output is a terminal that wants it. */
   readonly style: (style: Style, text: string) => string;
+  /** How wide a line may be: the terminal's width, 80 where there is none. */
+  readonly columns: () => number;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly platform: NodeJS.Platform;
   readonly home: string;
@@ -22,6 +24,8 @@ export const processIo: Io = {
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
   style: (style, text) => styleText(style, text, { stream: process.stdout }),
+  // A pseudo-terminal that nobody has given a size says 0.
+  columns: () => process.stdout.columns || 80,
   env: process.env,
   platform: process.platform,
   home: homedir(),

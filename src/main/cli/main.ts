@@ -1,4 +1,5 @@
 import { closest } from '../../shared/closest.ts';
+import { commonOptions } from './arguments.ts';
 import { CliError, exitCodes } from './cli-error.ts';
 import { commands, overview } from './commands.ts';
 import type { Io } from './io.ts';
@@ -14,7 +15,8 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
   }
 }
 
-async function dispatch([name, ...args]: readonly string[], io: Io): Promise<number> {
+async function dispatch(words: readonly string[], io: Io): Promise<number> {
+  const [name, ...args] = commandFirst(words);
   switch (name) {
     case undefined:
       io.err(overview());
@@ -29,6 +31,12 @@ async function dispatch([name, ...args]: readonly string[], io: Io): Promise<num
       return exitCodes.ok;
     }
   }
+  if (name.startsWith('-')) {
+    throw new CliError(
+      `There is no command '${name}'. Options come after the command: \`span-relay COMMAND [OPTIONS]\`. See \`span-relay --help\`.`,
+      exitCodes.usage,
+    );
+  }
   const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (entry === undefined) throw unknownCommand(name);
   const { command } = await entry.load();
@@ -38,6 +46,20 @@ async function dispatch([name, ...args]: readonly string[], io: Io): Promise<num
     return exitCodes.ok;
   }
   return command.run(args, io);
+}
+
+/** The options of every command may also stand before it. */
+function commandFirst(words: readonly string[]): readonly string[] {
+  let at = 0;
+  for (;;) {
+    const [option = '', value] = (words[at] ?? '').split(/=(.*)/s);
+    if (!option.startsWith('--') || !Object.hasOwn(commonOptions, option.slice(2))) break;
+    at += value === undefined ? 2 : 1;
+  }
+  const [name, ...args] = words.slice(at);
+  if (at === 0 || name === undefined) return words;
+  const end = args.includes('--') ? args.indexOf('--') : args.length;
+  return [name, ...args.slice(0, end), ...words.slice(0, at), ...args.slice(end)];
 }
 
 function unknownCommand(name: string): CliError {

@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import type { QuarantinedRequest } from '../../shared/quarantine.ts';
 import { pointNoun } from '../../shared/signal.ts';
 import { countOf, formatBytes, formatNumber, relativeTime } from '../../shared/wording.ts';
@@ -18,9 +18,13 @@ export const list: QuarantineAction = async (args, io) => {
   const { values, positionals } = parseArguments('quarantine', args, { ...options, destination: { type: 'string' } });
   takesNoArguments('quarantine', positionals);
   const { destination } = values;
-  const listing = await withSpool(pathsFrom(values, io), io, (spool) =>
-    spool.call('quarantineList', destination === undefined ? {} : { destination }),
-  );
+  const listing = await withSpool(pathsFrom(values, io), io, async (spool) => {
+    if (destination === undefined) return spool.call('quarantineList', {});
+    const { ledger } = await spool.call('ledger', {});
+    const names = [...new Set(ledger.map((row) => row.destination))];
+    if (!names.includes(destination)) throw unknownDestination(destination, names);
+    return spool.call('quarantineList', { destination });
+  });
   if (values.json) io.out(`${JSON.stringify(listing)}\n`);
   else if (listing.requests.length === 0) io.out('Nothing is in quarantine.\n');
   else io.out(`${listTable(listing.requests, io.clock.now())}\n`);
@@ -50,6 +54,9 @@ export const exportPayload: QuarantineAction = async (args, io) => {
   const id = onlyId('export', positionals);
   const { format } = values;
   if (values.out === undefined) throw usageError('quarantine', 'Say where to write it, with --out FILE.');
+  if (values.out === '-') {
+    throw usageError('quarantine', '--out takes the name of a new file; standard output is not written to.');
+  }
   if (format !== 'protobuf' && format !== 'json') {
     throw usageError('quarantine', `--format takes protobuf or json, not '${format}'.`);
   }
@@ -107,8 +114,12 @@ function onlyId(name: string, positionals: readonly string[]): number {
 }
 
 function notFound(ids: readonly number[]): CliError {
-  const which = ids.length === 1 ? `no request ${ids[0]}` : `no requests ${ids.join(', ')}`;
-  return new CliError(`There is ${which} in quarantine. \`span-relay quarantine list\` shows what there is.`);
+  const none = ids.length === 1 ? `There is no request ${ids[0]}` : `There are no requests ${ids.join(', ')}`;
+  return new CliError(`${none} in quarantine. \`span-relay quarantine list\` shows what there is.`);
+}
+
+function unknownDestination(name: string, known: readonly string[]): CliError {
+  return new CliError(`There is no destination '${name}' in the books. They have ${known.join(', ') || 'none yet'}.`);
 }
 
 /** Only its user can read it, and nothing is overwritten. */
@@ -116,8 +127,11 @@ async function writeNew(file: string, content: Uint8Array): Promise<void> {
   try {
     await writeFile(file, content, { flag: 'wx', mode: 0o600 });
   } catch (error) {
-    const exists = error instanceof Error && 'code' in error && error.code === 'EEXIST';
-    if (exists) throw new CliError(`${file} exists already. Name a new file with --out.`);
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'EEXIST') throw new CliError(`${file} exists already. Name a new file with --out.`);
+    if (code === 'ENOENT') {
+      throw new CliError(`There is no folder ${dirname(file)}. Make it first, or name a file elsewhere with --out.`);
+    }
     throw new CliError(`${file} cannot be written: ${error instanceof Error ? error.message : String(error)}`);
   }
 }

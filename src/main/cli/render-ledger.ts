@@ -1,8 +1,11 @@
 import { dropCauses, droppedInAll, type HourRow, imbalance, type LedgerRow } from '../../shared/ledger.ts';
 import { countOf, formatNumber } from '../../shared/wording.ts';
 import { type Column, table } from './table.ts';
+import { wrap } from './wrap.ts';
 
 const numberTitles = ['accepted', 'delivered', 'pending', 'rejected', 'dropped', 'refused', 'resent'] as const;
+
+type NumberTitle = (typeof numberTitles)[number];
 
 const numbers: readonly Column[] = numberTitles.map((title) => ({ title, align: 'right' }));
 
@@ -12,6 +15,42 @@ export function ledgerTable(rows: readonly LedgerRow[]): string {
     [{ title: 'destination', align: 'left' }, { title: 'signal', align: 'left' }, ...numbers],
     rows.map((row) => [row.destination, row.signal, ...numberCells(row)]),
   );
+}
+
+/**
+ * The books for a glance, in at most `columns`: per destination, without signals that have nothing and without the columns
+ * beside the sum where they are zero. As sentences where the numbers need more room than there is.
+ */
+export function shortBooks(rows: readonly LedgerRow[], columns: number): string {
+  const names = [...new Set(rows.map(({ destination }) => destination))];
+  return names.map((name) => destinationBooks(name, rows.filter(isOf(name)), columns)).join('\n');
+}
+
+const isOf =
+  (name: string) =>
+  ({ destination }: LedgerRow) =>
+    destination === name;
+
+function destinationBooks(name: string, rows: readonly LedgerRow[], columns: number): string {
+  const used = rows.filter((row) => numberTitles.some((title) => numberOf(row, title) > 0));
+  if (used.length === 0) return wrap(`${name}: nothing yet`, columns, '  ');
+  const titles = numberTitles.filter((title) => isPartOfSum(title) || used.some((row) => row[title] > 0));
+  const cells = (row: LedgerRow) => titles.map((title) => formatNumber(numberOf(row, title)));
+  const lines = table(
+    [{ title: '', align: 'left' }, ...titles.map((title) => ({ title, align: 'right' }) as const)],
+    used.map((row) => [row.signal, ...cells(row)]),
+  ).split('\n');
+  const fits = lines.every((line) => line.length <= columns);
+  const sentences = used.map((row) => {
+    const counts = titles.map((title) => `${formatNumber(numberOf(row, title))} ${title}`);
+    return wrap(`${row.signal}: ${counts.join(', ')}`, columns, '    ');
+  });
+  return [wrap(name, columns, '  '), ...(fits ? lines : sentences)].join('\n');
+}
+
+/** `refused` and `resent` stand beside the sum. */
+function isPartOfSum(title: NumberTitle): title is Exclude<NumberTitle, 'refused' | 'resent'> {
+  return title !== 'refused' && title !== 'resent';
 }
 
 /** The books hour by hour, in local time. */
@@ -55,7 +94,11 @@ export function imbalances(rows: readonly LedgerRow[]): readonly string[] {
 }
 
 function numberCells(row: LedgerRow): readonly string[] {
-  return numberTitles.map((title) => formatNumber(title === 'dropped' ? droppedInAll(row) : row[title]));
+  return numberTitles.map((title) => formatNumber(numberOf(row, title)));
+}
+
+function numberOf(row: LedgerRow, title: NumberTitle): number {
+  return title === 'dropped' ? droppedInAll(row) : row[title];
 }
 
 function localHour(hour: number): string {

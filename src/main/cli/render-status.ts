@@ -3,13 +3,18 @@ import type { DestinationHealth, HealthSnapshot, HealthState, ListenFacts } from
 import { countOf, formatBytes, relativeTime } from '../../shared/wording.ts';
 import { printableLine } from '../core/otlp/printable.ts';
 import type { Style } from './io.ts';
-import { ledgerTable } from './render-ledger.ts';
-import { table } from './table.ts';
+import { shortBooks } from './render-ledger.ts';
+import { wrap } from './wrap.ts';
 
 type Paint = (style: Style, text: string) => string;
 
+interface Mark {
+  readonly mark: string;
+  readonly style: Style;
+}
+
 /** Shape as well as colour tells the state. */
-const marks: Readonly<Record<HealthState, { readonly mark: string; readonly style: Style }>> = {
+const marks: Readonly<Record<HealthState, Mark>> = {
   healthy: { mark: '✓', style: 'green' },
   idle: { mark: '·', style: 'dim' },
   attention: { mark: '▲', style: 'yellow' },
@@ -25,20 +30,39 @@ const listenWords: Readonly<Record<ListenFacts['state'], string>> = {
   closed: 'does not listen any more',
 };
 
+export interface View {
+  readonly paint: Paint;
+  /** Wall time, milliseconds. */
+  readonly now: number;
+  /** No line is wider, unless a single word is. */
+  readonly columns: number;
+}
+
 /** A snapshot for people. */
-export function renderStatus(health: HealthSnapshot, paint: Paint, now: number): string {
-  const { mark, style } = marks[health.state];
+export function renderStatus(health: HealthSnapshot, view: View): string {
+  const { paint } = view;
+  const [first, ...others] = health.findings;
+  // The headline is made of the first finding where there is trouble: the finding says the same and more.
+  const leads = first !== undefined && health.headline.startsWith(first.title);
   const sections = [
-    `${paint(style, mark)} ${paint('bold', health.headline)}`,
-    flow(health, now),
-    ...(health.destinations.length === 0 ? [] : [`${paint('bold', 'Destinations')}\n${destinations(health, now)}`]),
-    ...(health.ledger.length === 0 ? [] : [`${paint('bold', 'Books')}\n${ledgerTable(health.ledger)}`]),
-    ...(health.findings.length === 0 ? [] : [health.findings.map((one) => findingText(one, paint)).join('\n\n')]),
+    leads ? findingText(first, marks[health.state], view) : headline(health, view),
+    flow(health, view),
+    ...(health.destinations.length === 0
+      ? []
+      : [[paint('bold', 'Destinations'), ...health.destinations.map((one) => destination(one, view))].join('\n')]),
+    ...(health.ledger.length === 0 ? [] : [`${paint('bold', 'Books')}\n${shortBooks(health.ledger, view.columns)}`]),
+    ...(leads ? others : health.findings).map((one) => findingText(one, findingMarks[one.severity], view)),
   ];
   return `${sections.join('\n\n')}\n`;
 }
 
-function flow({ claude, listen, destinations }: HealthSnapshot, now: number): string {
+function headline({ state, headline }: HealthSnapshot, { paint, columns }: View): string {
+  const { mark, style } = marks[state];
+  const [head = '', ...rest] = wrap(headline, columns, '  ').slice(2).split('\n');
+  return [`${paint(style, mark)} ${paint('bold', head)}`, ...rest.map((line) => paint('bold', line))].join('\n');
+}
+
+function flow({ claude, listen, destinations }: HealthSnapshot, { now, columns }: View): string {
   const received =
     claude.lastReceivedAt === null ? 'nothing received yet' : `last received ${ago(claude.lastReceivedAt, now)}`;
   // Whatever runs on this machine can have sent them.
@@ -47,36 +71,36 @@ function flow({ claude, listen, destinations }: HealthSnapshot, now: number): st
   const reachable = destinations.filter(({ endpoint }) => endpoint !== null);
   const names = reachable.map(({ name }) => name).join(', ') || 'no destination yet';
   return [
-    `  Claude Code${versions} → Relay → ${names}`,
-    `  ${received}; the relay ${listenWords[listen.http.state]} on 127.0.0.1:${listen.http.port}`,
+    wrap(`Claude Code${versions} → Relay → ${names}`, columns, '  '),
+    wrap(`${received}; the relay ${listenWords[listen.http.state]} on 127.0.0.1:${listen.http.port}`, columns, '  '),
   ].join('\n');
 }
 
-function destinations(health: HealthSnapshot, now: number): string {
-  const rows = health.destinations.map((destination) => [
-    destination.name,
-    destination.state,
-    destination.lastSuccessAt === null ? 'never' : ago(destination.lastSuccessAt, now),
-    pendingWords(destination, now),
-    destination.nextAttemptAt === null ? '' : relativeTime(Date.parse(destination.nextAttemptAt), now),
-    destination.endpoint ?? '',
-  ]);
-  const titles = ['name', 'state', 'last success', 'waiting', 'next attempt', 'endpoint'];
-  return table(
-    titles.map((title) => ({ title, align: 'left' })),
-    rows,
-  );
+function destination(facts: DestinationHealth, { now, columns }: View): string {
+  const { name, state, endpoint, lastSuccessAt, nextAttemptAt, lastError } = facts;
+  const standing = [
+    lastSuccessAt === null ? 'no success yet' : `last success ${ago(lastSuccessAt, now)}`,
+    pendingWords(facts, now),
+    ...(nextAttemptAt === null ? [] : [`next attempt ${relativeTime(Date.parse(nextAttemptAt), now)}`]),
+  ];
+  return [
+    wrap(`${name}: ${state}${endpoint === null ? '' : `, ${endpoint}`}`, columns, '  '),
+    wrap(standing.join('; '), columns, '    '),
+    ...(lastError === null ? [] : [wrap(`last error: ${lastError.message}`, columns, '    ')]),
+  ].join('\n');
 }
 
 function pendingWords({ pending }: DestinationHealth, now: number): string {
-  if (pending.requests === 0) return 'nothing';
+  if (pending.requests === 0) return 'nothing waits';
   const since = pending.oldestAt === null ? '' : `, oldest ${ago(pending.oldestAt, now)}`;
-  return `${countOf(pending.points, 'point')} (${formatBytes(pending.bytes)}${since})`;
+  const points = `${countOf(pending.points, 'point')} ${pending.points === 1 ? 'waits' : 'wait'}`;
+  return `${points} (${formatBytes(pending.bytes)}${since})`;
 }
 
-function findingText({ severity, title, detail, fix, id }: Finding, paint: Paint): string {
-  const { mark, style } = findingMarks[severity];
-  return `${paint(style, mark)} ${paint('bold', title)} ${paint('dim', `[${id}]`)}\n  ${detail}\n  → ${fix}`;
+function findingText({ title, detail, fix, id }: Finding, { mark, style }: Mark, { paint, columns }: View): string {
+  const [head = '', ...rest] = wrap(`${title} [${id}]`, columns, '  ').slice(2).split('\n');
+  const bold = [head, ...rest].map((line) => paint('bold', line)).join('\n');
+  return `${paint(style, mark)} ${bold}\n${wrap(detail, columns, '  ')}\n${wrap(fix, columns, '  → ')}`;
 }
 
 function ago(at: string, now: number): string {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { assertNever } from '../../shared/assert-never.ts';
 import { lineLog } from '../core/log.ts';
 import { commonOptions, jsonOption, parseArguments, pathsFrom, takesNoArguments } from './arguments.ts';
@@ -13,7 +14,7 @@ export const command: Command = {
 
 Usage: span-relay run [OPTIONS]
 
-Prints one line when it is ready, \`span-relay ready http=127.0.0.1:14318 pid=… state=…\`; its log goes to standard error.
+Prints one line when it holds the port and the spool is open, \`span-relay ready http=127.0.0.1:14318 pid=… state=…\`; its log goes to standard error.
 Where it listens and where telemetry goes is in the config file, which is read again whenever it changes.
 Sockets that systemd opened for it (LISTEN_FDS) are used instead of the port in the config file.
 
@@ -31,6 +32,9 @@ Exits with 0 when it was stopped or replaced, 75 when another relay runs on this
     const stopAsked = new Promise<void>((resolve) => io.onStopSignal(resolve));
     const { startAgent } = await import('../core/agent.ts');
     const log = lineLog(io.err, io.clock.now);
+    if (values.config !== undefined && !existsSync(configFile)) {
+      log.warn('the config file does not exist; the defaults are in force until it does', { file: configFile });
+    }
     const inheritedFds = socketsOf(io.env, process.pid);
     const start = await startAgent({ stateDir, configFile, replace: values.replace, inheritedFds, log });
     switch (start.kind) {

@@ -32,7 +32,11 @@ Exits with 0 when healthy or idle, 1 when something needs attention, 2 when tele
       case 'error':
         throw new CliError(reply.message, exitCodeOf.failing);
       case 'ok':
-        io.out(values.json ? `${JSON.stringify(reply.value)}\n` : renderStatus(reply.value, io.style, io.clock.now()));
+        io.out(
+          values.json
+            ? `${JSON.stringify(reply.value)}\n`
+            : renderStatus(reply.value, { paint: io.style, now: io.clock.now(), columns: io.columns() }),
+        );
         return exitCodeOf[reply.value.state];
     }
   },

@@ -61,24 +61,88 @@ const snapshot: HealthSnapshot = {
   ],
 };
 
-test('status for people: headline, flow, destinations, books, what to do', () => {
-  expect(renderStatus(snapshot, unpainted, now)).toBe(`✗ span refuses the token (401).
+const view = { paint: unpainted, now, columns: 80 };
+
+test('status for people: what is wrong and what to do, flow, destinations, books', () => {
+  expect(renderStatus(snapshot, view)).toBe(`✗ span refuses the token (401) [destination.credentials-refused]
+  It said no.
+  → Put a current token into the config file.
 
   Claude Code (2.1.328, [2Jevil) → Relay → span
   last received 20 s ago; the relay listens on 127.0.0.1:14318
 
 Destinations
-  name  state         last success  waiting                                next attempt  endpoint
-  span  blocked       2 h ago       1,204 points (41 KiB, oldest 2 h ago)  in 4 min      https://otel.span.app:443
-  held  unconfigured  never         nothing
+  span: blocked, https://otel.span.app:443
+    last success 2 h ago; 1,204 points wait (41 KiB, oldest 2 h ago); next
+    attempt in 4 min
+    last error: no
+  held: unconfigured
+    no success yet; nothing waits
 
 Books
-  destination  signal   accepted  delivered  pending  rejected  dropped  refused  resent
-  span         metrics   120,400    119,193    1,204         0        3        0       0
+  span
+           accepted  delivered  pending  rejected  dropped
+  metrics   120,400    119,193    1,204         0        3
+`);
+});
 
-✗ span refuses the token (401) [destination.credentials-refused]
-  It said no.
-  → Put a current token into the config file.
+test('the first finding is not told twice, the others are told below', () => {
+  const [first] = snapshot.findings;
+  if (first === undefined) throw new Error('There is a finding.');
+  const text = renderStatus(
+    {
+      ...snapshot,
+      findings: [first, { ...first, id: 'destination.quarantined', title: 'Another', severity: 'warning' }],
+    },
+    view,
+  );
+  expect(text.split('span refuses the token')).toHaveLength(2);
+  expect(text).toMatch(/\n▲ Another \[destination\.quarantined\]\n {2}It said no\.\n {2}→ Put a current token/);
+});
+
+test('a headline of its own stays, and so do the findings', () => {
+  const text = renderStatus({ ...snapshot, state: 'healthy', headline: 'Telemetry flows.' }, view);
+  expect(text).toMatch(/^✓ Telemetry flows\.\n/);
+  expect(text).toContain('✗ span refuses the token (401) [destination.credentials-refused]\n');
+});
+
+test.each([40, 60, 80])(
+  'no line of it is wider than %i columns, whatever the names, numbers and sentences',
+  (columns) => {
+    const name = `span-${'of-the-west'.repeat(2)}`;
+    const long = 'A sentence that goes on and on, as those of vendors do, and names this and that on its way. '.repeat(
+      3,
+    );
+    const [destination] = snapshot.destinations;
+    const [finding] = snapshot.findings;
+    if (destination === undefined || finding === undefined) throw new Error('There are both.');
+    const huge = { ...metrics, destination: name, accepted: 12_345_678_901, refused: 12_345_678, resent: 1_234_567 };
+    const text = renderStatus(
+      {
+        ...snapshot,
+        headline: long,
+        destinations: [{ ...destination, name, lastError: { kind: 'http', message: long } }],
+        ledger: [huge, { ...huge, signal: 'logs', delivered: 12_345_678_901 }],
+        findings: [{ ...finding, title: long, detail: long, fix: long }],
+      },
+      { ...view, columns },
+    );
+    const tooWide = text.split('\n').filter((line) => line.length > columns);
+    expect(tooWide).toEqual([]);
+  },
+);
+
+test('a destination that has nothing in the books is one line', () => {
+  const idle = (['metrics', 'logs', 'traces'] as const).map((signal) => ({
+    destination: 'idle',
+    signal,
+    ...emptyBooks,
+  }));
+  expect(renderStatus({ ...snapshot, ledger: [...idle, { ...metrics, refused: 1 }] }, view)).toContain(`Books
+  idle: nothing yet
+  span
+           accepted  delivered  pending  rejected  dropped  refused
+  metrics   120,400    119,193    1,204         0        3        1
 `);
 });
 
@@ -92,7 +156,7 @@ test('a young relay has nothing to show but what it waits for', () => {
     ledger: [],
     findings: [],
   };
-  expect(renderStatus(young, unpainted, now)).toBe(`· Waiting.
+  expect(renderStatus(young, view)).toBe(`· Waiting.
 
   Claude Code → Relay → no destination yet
   nothing received yet; the relay listens on 127.0.0.1:14318
