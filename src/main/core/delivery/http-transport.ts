@@ -1,8 +1,9 @@
-import { Agent, type IncomingMessage, type RequestOptions, request as startHttp } from 'node:http';
+import type { Agent as HttpAgent, IncomingMessage, RequestOptions } from 'node:http';
 import { request as startHttps, Agent as TlsAgent } from 'node:https';
 import type { Socket } from 'node:net';
 import { type PeerCertificate, TLSSocket } from 'node:tls';
 import type { Clock } from '../clock.ts';
+import { Agent, request as startHttp } from '../node-http.ts';
 import { describeFailure, errorCode } from './failure-words.ts';
 import {
   aborted,
@@ -61,7 +62,7 @@ export function createHttpTransport(options: HttpTransportOptions): Transport {
   };
 }
 
-function closeIdle(agent: Agent): void {
+function closeIdle(agent: HttpAgent): void {
   for (const sockets of Object.values(agent.freeSockets)) {
     for (const socket of sockets ?? []) socket.destroy();
   }
@@ -76,7 +77,7 @@ const defaultConnectTimeoutMs = 10_000;
 function exchange(
   url: URL,
   request: TransportRequest,
-  agent: Agent,
+  agent: HttpAgent,
   { clock, version, connectTimeoutMs = defaultConnectTimeoutMs }: HttpTransportOptions,
 ): Promise<TransportResult> {
   return new Promise((resolve) => {

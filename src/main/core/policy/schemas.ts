@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { signals } from '../../../shared/signal.ts';
+import { formatNumber } from '../../../shared/wording.ts';
 import { presetNames } from './presets.ts';
 
 /**
@@ -94,6 +95,6 @@ export const destinationKeys = Object.keys(destinationSchema.entries);
 function wholeNumber(min: number, max: number, what: string) {
   return v.message(
     v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max)),
-    `${what}: a whole number from ${min.toLocaleString('en')} to ${max.toLocaleString('en')}`,
+    `${what}: a whole number from ${formatNumber(min)} to ${formatNumber(max)}`,
   );
 }

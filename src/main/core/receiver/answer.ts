@@ -1,4 +1,5 @@
-import { type ServerResponse, STATUS_CODES } from 'node:http';
+import type { ServerResponse } from 'node:http';
+import { STATUS_CODES } from '../node-http.ts';
 import { encodeStatus, type OtlpContentType } from '../otlp/status.ts';
 import type { Refusal } from './refusal.ts';
 

@@ -1,7 +1,8 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { assertNever } from '../../../shared/assert-never.ts';
 import type { Signal } from '../../../shared/signal.ts';
+import { createServer } from '../node-http.ts';
 import type { OtlpContentType } from '../otlp/status.ts';
 import { encodeRefusal, sendHealth } from './answer.ts';
 import { type ContentEncoding, contentEncoding, otlpContentType } from './content.ts';

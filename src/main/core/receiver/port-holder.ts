@@ -1,6 +1,6 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
-import { get } from 'node:http';
 import { basename, join } from 'node:path';
+import { get } from '../node-http.ts';
 
 const probeTimeoutMs = 500;
 const maxProbeBytes = 4096;
