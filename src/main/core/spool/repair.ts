@@ -81,6 +81,7 @@ function rebuild(folder: string, details: RepairDetails, maxBytes: number): Repa
     const lostPoints = bookLosses(known.queues, salvaged.found);
     bookQuarantine(copyQuarantine(sources, fresh, known, maxBytes), known.queues);
     writeBooks(fresh, known, salvaged.nextId);
+    copyPlaceholder(damaged, fresh);
     copyHistory(damaged, fresh);
     bookHour(fresh, details.now, known.queues, before);
     const report: RepairReport = {
@@ -173,6 +174,14 @@ function writeBooks(fresh: DatabaseSync, known: KnownBooks, nextId: number): voi
     addQueue.run(destination, signal, ...numberNames.map((name) => numbers[name]));
     for (const { first, last } of subscriptions)
       addSubscription.run(destination, signal, first, last === openEnd ? null : last);
+  }
+}
+
+/** Which destination only stands in for one that is not configured yet. */
+function copyPlaceholder(damaged: DamagedDatabase | undefined, fresh: DatabaseSync): void {
+  const mark = fresh.prepare('UPDATE destination SET placeholder = 1 WHERE id = ? AND name = ?');
+  for (const { id, name, placeholder } of damaged?.table('destination') ?? []) {
+    if (placeholder === 1) mark.run(Number(id), String(name));
   }
 }
 

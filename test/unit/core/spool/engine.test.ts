@@ -343,6 +343,15 @@ test('what was kept for nobody in particular goes to the first destination that 
   expect(spool.book('acme')).toMatchObject({ delivered: 6 });
 });
 
+test('a repair does not forget for whom that was', () => {
+  const spool = openEngine({ names: [] });
+  spool.toAll([standIn]);
+  spool.accept(2);
+  spool.engine.repair('for the test');
+  spool.toAll([{ name: 'acme', signals }]);
+  expect(spool.book('acme')).toMatchObject({ accepted: 4, pending: 4 });
+});
+
 test('what was kept for span stays with span once span is configured', () => {
   const spool = openEngine({ names: [] });
   spool.toAll([standIn]);
