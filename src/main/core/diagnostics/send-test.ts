@@ -168,7 +168,11 @@ function verdictOf(
   const { status, message } = lastError;
   const again = `the next attempt is ${relativeTime(nextAttemptAt, clock.now())}`;
   const why = answered ? '' : ', as the destination asked';
-  return { outcome: state, ...(status === undefined ? {} : { status }), message: `${message}; ${again}${why}` };
+  return {
+    outcome: state,
+    ...(status === undefined ? {} : { status }),
+    message: `${message.replace(/\.$/, '')}; ${again}${why}`,
+  };
 }
 
 /** What has to be there before anything can be sent to it. */
