@@ -1,16 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { lockState } from '../../src/main/core/spool/state-lock.ts';
-import { numberedRequest, numbersIn, post } from '../support/numbered-requests.ts';
+import { numberedRequest, numbersTakenBy, post } from '../support/numbered-requests.ts';
 import { freePort, makeHome, startRelay } from '../support/relay.ts';
 import { until } from '../support/until.ts';
-import { startVendor, type Vendor } from '../support/vendor.ts';
+import { startVendor } from '../support/vendor.ts';
 import { startSenders } from './senders.ts';
-
-/** The numbers that a vendor has taken. */
-function takenBy(vendor: Vendor): Set<number> {
-  return new Set(vendor.accepted.flatMap(({ body }) => numbersIn(body)));
-}
 
 // Where two processes cannot listen on one port at once, a planned restart has a gap.
 test.runIf(process.platform === 'linux')(
@@ -39,7 +34,7 @@ test.runIf(process.platform === 'linux')(
     expect(senders.broken).not.toHaveProperty('ECONNREFUSED');
     expect(senders.refused).toEqual({});
     await after.untilStatus('all is delivered', ({ ledger }) => ledger.every(({ pending }) => pending === 0));
-    const taken = takenBy(vendor);
+    const taken = new Set(numbersTakenBy(vendor));
     expect([...senders.acknowledged].filter((number) => !taken.has(number))).toEqual([]);
     expect(await after.call('verify', {})).toEqual({ problems: [] });
     expect(after.port).toBe(port);
@@ -95,7 +90,7 @@ test.for(['SIGTERM', 'SIGINT'] as const)(
     await using again = startRelay(home);
     await again.ready;
     await again.untilStatus('all is delivered', ({ ledger }) => ledger.every(({ pending }) => pending === 0));
-    const taken = takenBy(vendor);
+    const taken = new Set(numbersTakenBy(vendor));
     expect([...senders.acknowledged].filter((number) => !taken.has(number))).toEqual([]);
     expect(await again.call('verify', {})).toEqual({ problems: [] });
     await vendor.stop();

@@ -30,6 +30,7 @@ import {
 } from '../support/open-test-spool.ts';
 import { payload } from '../support/payload.ts';
 import { copyAsKilled, quickFolder, stateFolder } from '../support/spool-folder.ts';
+import { ampleLimits } from '../support/spool-limits.ts';
 import { until } from '../support/until.ts';
 import { cutTo, flipByteOf, mapPagesOf, pageBytes, pagesOf, scribble, scribblePages } from './spool-damage.ts';
 
@@ -44,8 +45,13 @@ let bodies = new Map<number, Uint8Array>();
 beforeAll(async () => {
   root = mkdtempSync(join(quickFolder, 'span-relay-damage-'));
   const folder = join(root, 'closed');
-  const limits = { maxBytes: 256 * 1024 * 1024, maxAgeMs: 30 * 86_400_000 };
-  const spool = openSpool({ folder, limits, log: silentLog, integrityCheckAfterMs: 0, destinations: toSpan });
+  const spool = openSpool({
+    folder,
+    limits: ampleLimits,
+    log: silentLog,
+    integrityCheckAfterMs: 0,
+    destinations: toSpan,
+  });
   await spool.setDestinations(toSpan);
   bodies = await fill(spool, stored);
   const batch = await spool.pick('span', 'logs', { maxBytes: 1e9, maxRequests: delivered });

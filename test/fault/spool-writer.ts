@@ -3,12 +3,12 @@ import { openSpool } from '../../src/main/core/spool/open-spool.ts';
 import { SpoolError } from '../../src/main/core/spool/spool.ts';
 import { signals } from '../../src/shared/signal.ts';
 import { payload } from '../support/payload.ts';
+import { ampleLimits } from '../support/spool-limits.ts';
 
 /** A process of its own that accepts without end and prints the id of each acknowledged request. To be killed. */
 const [folder = '', bytes = '3000'] = process.argv.slice(2);
-const limits = { maxBytes: 256 * 1024 * 1024, maxAgeMs: 30 * 86_400_000 };
 const destinations = [{ name: 'span', signals }];
-const spool = openSpool({ folder, limits, log: silentLog, integrityCheckAfterMs: 0, destinations });
+const spool = openSpool({ folder, limits: ampleLimits, log: silentLog, integrityCheckAfterMs: 0, destinations });
 await spool.setDestinations(destinations);
 
 async function send(from: number): Promise<void> {

@@ -1,13 +1,13 @@
 import { execFile } from 'node:child_process';
 import { open, stat } from 'node:fs/promises';
-import { connect, createServer, type Server } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import { silentLog } from '../../src/main/core/log.ts';
-import { openSpool } from '../../src/main/core/spool/open-spool.ts';
-import { numberedRequest, numbersIn, post } from '../support/numbered-requests.ts';
+import { numberedRequest, numbersTakenBy, post } from '../support/numbered-requests.ts';
+import { openTestSpool } from '../support/open-test-spool.ts';
 import { freePort, makeHome, type RelayHome, startRelay } from '../support/relay.ts';
+import { close, descriptorOf, listen } from '../support/server.ts';
 import { until } from '../support/until.ts';
 import { startVendor } from '../support/vendor.ts';
 
@@ -15,17 +15,13 @@ const destinations = [{ name: 'vendor', signals: ['metrics', 'logs', 'traces'] }
 
 /** Stores requests as a relay that ran before, without starting one. */
 async function fillSpool({ stateDir }: RelayHome, bodies: readonly Uint8Array[]): Promise<void> {
-  const spool = openSpool({
-    folder: stateDir,
-    limits: { maxBytes: 2 ** 30, maxAgeMs: 2 ** 40 },
-    destinations,
-    log: silentLog,
-    integrityCheckAfterMs: 0,
-  });
-  await spool.setDestinations(destinations);
+  const { spool } = await openTestSpool(stateDir, { destinations });
   await Promise.all(bodies.map((body) => spool.accept({ signal: 'logs', body, points: 1 })));
   await spool.close();
 }
+
+/** A program that is no relay. */
+const hangUp = () => createServer((socket) => socket.destroy());
 
 /** True when a connection is not refused. */
 function accepts(port: number): Promise<boolean> {
@@ -83,7 +79,7 @@ test('a damaged spool of 50 MB: requests that come at once wait for its repair a
   vendor.setAnswer(() => ({ kind: 'status', status: 200, headers: {}, body: '' }));
   vendor.breakConnections();
   await relay.untilStatus('what is left is delivered', ({ ledger }) => ledger.every(({ pending }) => pending === 0));
-  const taken = new Set(vendor.accepted.flatMap(({ body }) => numbersIn(body)));
+  const taken = new Set(numbersTakenBy(vendor));
   expect([...taken].filter((number) => number >= 5_000)).toHaveLength(3);
   // A few holes in so many pages: most of it was saved.
   expect(taken.size).toBeGreaterThan(stored / 2);
@@ -100,7 +96,8 @@ test('a port that another program holds: the relay says who, delivers its backlo
     destinations: [{ name: 'vendor', endpoint: vendor.url }],
   });
   await fillSpool(home, [numberedRequest('logs', 1), numberedRequest('logs', 2)]);
-  const foreign = await listenOn(port);
+  const foreign = hangUp();
+  await listen(foreign, { port });
 
   await using relay = startRelay(home);
   const { findings, state } = await relay.untilStatus('the port is told to be taken', ({ listen }) => {
@@ -111,7 +108,7 @@ test('a port that another program holds: the relay says who, delivers its backlo
   expect(taken?.title).toContain(`Port ${port} is taken by`);
   // The program that holds it is this test.
   if (process.platform === 'linux') expect(taken?.title).toContain(`(process ${process.pid})`);
-  await until('the backlog is delivered', () => vendor.accepted.flatMap(({ body }) => numbersIn(body)).length === 2);
+  await until('the backlog is delivered', () => numbersTakenBy(vendor).length === 2);
 
   const test = await home.command('send-test', '--json');
   expect(test.exitCode).toBe(1);
@@ -121,7 +118,7 @@ test('a port that another program holds: the relay says who, delivers its backlo
   });
 
   expect(relay.stdout()).toBe('');
-  await new Promise((resolve) => foreign.close(resolve));
+  await close(foreign);
   expect(relay.stderr()).toContain(`receiver: port-taken port=${port}`);
   await relay.ready;
   expect(relay.port).toBe(port);
@@ -130,24 +127,16 @@ test('a port that another program holds: the relay says who, delivers its backlo
   await vendor.stop();
 });
 
-function listenOn(port: number): Promise<Server> {
-  const server = createServer((socket) => socket.destroy());
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, '127.0.0.1', () => resolve(server));
-  });
-}
-
 test.runIf(process.platform !== 'win32')('sockets that a supervisor opened are used instead of the port', async () => {
-  const supervisor = await listenOn(0);
-  const address = supervisor.address();
+  const supervisor = hangUp();
+  const port = await listen(supervisor);
   await using home = await makeHome({ listen: { http: await freePort() } });
   await using relay = startRelay(home, { inherit: [descriptorOf(supervisor)], env: { LISTEN_FDS: '1' } });
   // The relay has it by now, and alone: or this process would accept as well.
   supervisor.close();
   await relay.ready;
 
-  expect(address).toMatchObject({ port: relay.port });
+  expect(relay.port).toBe(port);
   expect(await post(relay.port, 'metrics', numberedRequest('metrics', 1))).toBe(200);
   expect((await relay.status()).listen.http).toEqual({ port: relay.port, state: 'listening' });
 });
@@ -179,12 +168,4 @@ async function noSocketActivationBecause(): Promise<string | undefined> {
     () => undefined,
     () => 'systemd-socket-activate is not installed',
   );
-}
-
-/** The number of a server's socket; Node has no public word for it. */
-function descriptorOf(server: Server): number {
-  const handle: unknown = Reflect.get(server, '_handle');
-  const fd: unknown = typeof handle === 'object' && handle !== null ? Reflect.get(handle, 'fd') : undefined;
-  if (typeof fd !== 'number') throw new Error('The socket has no descriptor.');
-  return fd;
 }

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
-import { numberedRequest, numbersIn, post } from '../support/numbered-requests.ts';
+import { numberedRequest, numbersTakenBy, post } from '../support/numbered-requests.ts';
 import { freePort, makeHome } from '../support/relay.ts';
 import { until } from '../support/until.ts';
 import { ok, requireToken, type Vendor } from '../support/vendor.ts';
@@ -9,7 +9,7 @@ import { ownVendor, startTestAgent } from './agent-harness.ts';
 
 function takenBy(vendor: Vendor): number[] {
   // Delivery is at least once: what was in flight at a stop may come twice.
-  return [...new Set(vendor.accepted.flatMap(({ body }) => numbersIn(body)))].sort((a, b) => a - b);
+  return [...new Set(numbersTakenBy(vendor))].sort((a, b) => a - b);
 }
 
 async function sendAll(port: number, ...numbers: number[]): Promise<void> {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { numberedRequest, numbersIn, post } from '../support/numbered-requests.ts';
+import { numberedRequest, numbersIn, numbersTakenBy, post } from '../support/numbered-requests.ts';
 import { until } from '../support/until.ts';
 import { ok, status, type VendorRequest } from '../support/vendor.ts';
 import { ownVendor, startTestAgent } from './agent-harness.ts';
@@ -16,7 +16,7 @@ test('one poisoned request in a batch is set aside alone, and a person can look 
   const answer = ({ body }: VendorRequest) =>
     numbersIn(body).includes(poisoned) ? status(400, {}, 'no such attribute') : ok();
   vendor.setAnswer(answer);
-  const taken = () => vendor.accepted.flatMap(({ body }) => numbersIn(body));
+  const taken = () => numbersTakenBy(vendor);
   await until('the others are delivered', () => taken().length === all.length - 1);
   await until('nothing is pending', () => relay.pending('vendor') === 0);
   expect(taken()).toEqual(all.filter((number) => number !== poisoned));

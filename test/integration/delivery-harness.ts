@@ -14,6 +14,7 @@ import type { Spool } from '../../src/main/core/spool/spool.ts';
 import { type Books, imbalance } from '../../src/shared/ledger.ts';
 import type { Signal } from '../../src/shared/signal.ts';
 import { type HandClock, handClock } from '../support/hand-clock.ts';
+import { ampleLimits } from '../support/spool-limits.ts';
 import { until } from '../support/until.ts';
 import { startVendor, type Vendor, type VendorOptions, type VendorRequest } from '../support/vendor.ts';
 
@@ -67,7 +68,7 @@ export async function startRelay(options: RelayOptions = {}): Promise<Relay> {
   const spool = openSpool({
     folder,
     log,
-    limits: { maxBytes: 256 * 1024 * 1024, maxAgeMs: 30 * 86_400_000 },
+    limits: ampleLimits,
     destinations: [],
     thread: { same: true, now: () => clock.now() },
     integrityCheckAfterMs: 0,

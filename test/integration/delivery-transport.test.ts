@@ -7,6 +7,7 @@ import { createHttpTransport, type HttpTransportOptions } from '../../src/main/c
 import type { Transport, TransportRequest, TransportResult } from '../../src/main/core/delivery/transport.ts';
 import { makeCertificates, noCertificatesBecause, type TestCertificates } from '../support/certificates.ts';
 import { type HandClock, handClock } from '../support/hand-clock.ts';
+import { listen } from '../support/server.ts';
 import { until } from '../support/until.ts';
 import { htmlPage, ok, startVendor, status, type Vendor, type VendorOptions } from '../support/vendor.ts';
 
@@ -46,13 +47,12 @@ async function rawServer(onSocket: (socket: Socket) => void): Promise<string> {
     socket.on('error', () => socket.destroy());
     onSocket(socket);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const port = await listen(server);
   cleanups.unshift(() => {
     for (const socket of sockets) socket.destroy();
     server.close();
   });
-  const address = server.address();
-  return `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`;
+  return `http://127.0.0.1:${port}`;
 }
 
 async function send(url: string, more: Partial<TransportRequest> = {}): Promise<TransportResult> {

@@ -5,19 +5,15 @@ import { systemClock } from '../../src/main/core/clock.ts';
 import type { IncomingRequest } from '../../src/main/core/spool/spool.ts';
 import { recorded } from '../support/recordings.ts';
 import { until } from '../support/until.ts';
+import { varint } from '../support/varint.ts';
 import { head, json, keepAliveAgent, openRaw, protobuf, send, startReceiver } from './receiver-harness.ts';
 
 const kibibyte = 1024;
 
 /** A protobuf request that is one unknown field of that many bytes, so valid whatever its content. */
 function padding(bytes: number, content = randomBytes(bytes)): Buffer {
-  const length = [];
-  for (let rest = bytes; ; rest >>>= 7) {
-    length.push(rest > 0x7f ? (rest & 0x7f) | 0x80 : rest);
-    if (rest <= 0x7f) break;
-  }
   // Field 15, length-delimited.
-  return Buffer.concat([Buffer.from([0x7a, ...length]), content]);
+  return Buffer.concat([Buffer.from([0x7a, ...varint(bytes)]), content]);
 }
 
 /** A JSON request with that many log records. */

@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
 import type { Agent } from 'node:http';
-import { type AddressInfo, createServer, type Server } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/main/core/clock.ts';
 import { recorded } from '../support/recordings.ts';
+import { close, descriptorOf, listen } from '../support/server.ts';
 import { until } from '../support/until.ts';
 import { keepAliveAgent, openRaw, protobuf, send, startReceiver } from './receiver-harness.ts';
 
@@ -15,19 +16,9 @@ const hasIpv6 = Object.values(networkInterfaces())
   .some((address) => address?.address === '::1');
 const onLinux = process.platform === 'linux';
 
-function descriptorOf(server: Server): number {
-  const { _handle: handle } = server as unknown as { _handle: { fd: number } };
-  return handle.fd;
-}
-
 async function hold(host: string, port = 0): Promise<{ server: Server; port: number } & AsyncDisposable> {
   const server = createServer((socket) => socket.destroy());
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ host, port, exclusive: true }, resolve);
-  });
-  const close = () => new Promise<void>((resolve) => server.close(() => resolve()));
-  return { server, port: (server.address() as AddressInfo).port, [Symbol.asyncDispose]: close };
+  return { server, port: await listen(server, { host, port }), [Symbol.asyncDispose]: () => close(server) };
 }
 
 describe('listening', () => {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
+import { cutOff, listen } from './server.ts';
 
 /** A stand-in for Anthropic's Messages API, so that Claude Code runs without an account and without a network. */
 export interface MessagesApi extends AsyncDisposable {
@@ -22,18 +22,10 @@ export async function startMessagesApi(): Promise<MessagesApi> {
     // A client that goes away in the middle has no answer to get.
     answer(request, response).catch(() => request.socket.destroy());
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const { port } = server.address() as AddressInfo;
+  const port = await listen(server);
   return {
     url: `http://127.0.0.1:${port}`,
-    async [Symbol.asyncDispose]() {
-      const closed = new Promise((resolve) => server.close(resolve));
-      server.closeAllConnections();
-      await closed;
-    },
+    [Symbol.asyncDispose]: () => cutOff(server),
   };
 }
 

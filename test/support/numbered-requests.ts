@@ -1,6 +1,8 @@
 import { type Agent, request as httpRequest } from 'node:http';
 import { transcodeJson } from '../../src/main/core/otlp/json.ts';
 import type { Signal } from '../../src/shared/signal.ts';
+import { varint } from './varint.ts';
+import type { Vendor } from './vendor.ts';
 
 /**
  * Small OTLP requests that can be told apart: one point each, with a number as an attribute, so that points, requests and
@@ -67,10 +69,6 @@ export function numberedRequest(signal: Signal, number: number, ballastBytes = 0
   return Buffer.concat([body, Buffer.from([0xc2, 0x3e, ...varint(ballastBytes)]), Buffer.alloc(ballastBytes, 'x')]);
 }
 
-function varint(value: number): number[] {
-  return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...varint(value >>> 7)];
-}
-
 /** The numbers in an encoded request, merged or not, in order. */
 export function numbersIn(body: Uint8Array): number[] {
   return [
@@ -78,6 +76,11 @@ export function numbersIn(body: Uint8Array): number[] {
       .toString('latin1')
       .matchAll(/n#(\d{10})#/g),
   ].map((match) => Number(match[1]));
+}
+
+/** The numbers in all that a vendor has taken, in the order in which they came. */
+export function numbersTakenBy({ accepted }: Pick<Vendor, 'accepted'>): number[] {
+  return accepted.flatMap(({ body }) => numbersIn(body));
 }
 
 /** The status of the answer; rejects with the connection's error. */

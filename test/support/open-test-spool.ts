@@ -5,6 +5,7 @@ import type { Spool, SpoolDestination, SpoolEvent } from '../../src/main/core/sp
 import { imbalance } from '../../src/shared/ledger.ts';
 import { signals } from '../../src/shared/signal.ts';
 import { payload } from './payload.ts';
+import { ampleLimits } from './spool-limits.ts';
 
 export const toSpan: readonly SpoolDestination[] = [{ name: 'span', signals }];
 
@@ -16,8 +17,14 @@ export interface TestSpool {
 /** The spool in its worker thread, as the agent opens it; closed when the test is over. */
 export async function openTestSpool(folder: string, options: Partial<SpoolOptions> = {}): Promise<TestSpool> {
   const destinations = options.destinations ?? toSpan;
-  const limits = { maxBytes: 256 * 1024 * 1024, maxAgeMs: 30 * 86_400_000 };
-  const spool = openSpool({ folder, limits, log: silentLog, integrityCheckAfterMs: 0, ...options, destinations });
+  const spool = openSpool({
+    folder,
+    limits: ampleLimits,
+    log: silentLog,
+    integrityCheckAfterMs: 0,
+    ...options,
+    destinations,
+  });
   const events: SpoolEvent[] = [];
   spool.on((event) => void events.push(event));
   onTestFinished(() => spool.close());

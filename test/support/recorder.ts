@@ -1,8 +1,8 @@
 import { createServer, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { gunzipSync } from 'node:zlib';
 import { isSignal, type Signal } from '../../src/shared/signal.ts';
+import { cutOff, listen } from './server.ts';
 
 /** Stands between an exporter and the relay: knows what was exported, and passes it on byte for byte. */
 export interface Recorder extends AsyncDisposable {
@@ -36,18 +36,10 @@ export async function startRecorder(targetPort: () => number): Promise<Recorder>
     onward.on('error', () => incoming.socket.destroy());
     onward.end(raw);
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const { port } = server.address() as AddressInfo;
+  const port = await listen(server);
   return {
     url: `http://127.0.0.1:${port}`,
     exported,
-    async [Symbol.asyncDispose]() {
-      const closed = new Promise((resolve) => server.close(resolve));
-      server.closeAllConnections();
-      await closed;
-    },
+    [Symbol.asyncDispose]: () => cutOff(server),
   };
 }

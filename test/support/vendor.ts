@@ -1,10 +1,12 @@
 import type { IncomingHttpHeaders, IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { gunzipSync } from 'node:zlib';
 import { isSignal, type Signal } from '../../src/shared/signal.ts';
+import { close, listen } from './server.ts';
+import { varint } from './varint.ts';
 
 /**
  * A scripted OTLP vendor on 127.0.0.1. Every request is shown to `answer`, which says what happens to it:
@@ -110,11 +112,7 @@ export async function startVendor(options: VendorOptions = {}): Promise<Vendor> 
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => socket.destroy());
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(options.port ?? 0, '127.0.0.1', resolve);
-  });
-  const { port } = server.address() as AddressInfo;
+  const port = await listen(server, { port: options.port ?? 0 });
 
   return {
     // A certificate is made out to a name.
@@ -130,10 +128,9 @@ export async function startVendor(options: VendorOptions = {}): Promise<Vendor> 
       for (const socket of sockets) socket.resetAndDestroy();
     },
     stop() {
-      return new Promise((resolve) => {
-        server.close(() => resolve());
-        for (const socket of sockets) socket.destroy();
-      });
+      const closed = close(server);
+      for (const socket of sockets) socket.destroy();
+      return closed;
     },
   };
 }
@@ -219,14 +216,4 @@ export function htmlPage(code = 200): VendorAnswer {
 export function requireToken(header: string, token: () => string, inner: AnswerScript = () => ok()): AnswerScript {
   return (request, n) =>
     request.headers[header.toLowerCase()] === token() ? inner(request, n) : status(401, {}, 'unknown token');
-}
-
-function varint(value: number): number[] {
-  const bytes: number[] = [];
-  let rest = value;
-  while (rest >= 0x80) {
-    bytes.push((rest % 0x80) + 0x80);
-    rest = Math.floor(rest / 0x80);
-  }
-  return [...bytes, rest];
 }

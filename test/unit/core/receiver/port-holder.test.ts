@@ -1,10 +1,11 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
-import { type AddressInfo, createServer, type Server } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { findPortHolder } from '../../../../src/main/core/receiver/port-holder.ts';
+import { listen } from '../../../support/server.ts';
 
 const servers: Server[] = [];
 const folders: string[] = [];
@@ -14,10 +15,9 @@ afterEach(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
 });
 
-async function listen(server: Server): Promise<number> {
+function listening(server: Server): Promise<number> {
   servers.push(server);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return (server.address() as AddressInfo).port;
+  return listen(server);
 }
 
 function procRoot(port: number, processes: { pid: number; name: string; inode: number }[]): string {
@@ -42,14 +42,14 @@ function procRoot(port: number, processes: { pid: number; name: string; inode: n
 const hangUp = () => createServer((socket) => socket.destroy());
 
 test('another Span Relay is recognised by its health answer', async () => {
-  const port = await listen(
+  const port = await listening(
     createHttpServer((_, response) => response.end('{"service":"span-relay","status":"ready"}')),
   );
   expect(await findPortHolder('127.0.0.1', port, '/nonexistent')).toBe('another Span Relay');
 });
 
 test('on Linux the process is named', async () => {
-  const port = await listen(hangUp());
+  const port = await listening(hangUp());
   const root = procRoot(port, [
     { pid: 10, name: 'client', inode: 7 },
     { pid: 20, name: 'otelcol', inode: 42 },
@@ -58,7 +58,7 @@ test('on Linux the process is named', async () => {
 });
 
 test('who has the port on another address only is not named: that may be the relay itself', async () => {
-  const port = await listen(hangUp());
+  const port = await listening(hangUp());
   const root = procRoot(port, [
     { pid: 100, name: 'relay', inode: 43 },
     { pid: 99, name: 'otelcol', inode: 42 },
@@ -70,14 +70,14 @@ test('who has the port on another address only is not named: that may be the rel
 });
 
 test('it is named after its program file where that is known', async () => {
-  const port = await listen(hangUp());
+  const port = await listening(hangUp());
   const root = procRoot(port, [{ pid: 20, name: 'MainThread', inode: 42 }]);
   symlinkSync('/opt/collector/otelcol (deleted)', join(root, '20', 'exe'));
   expect(await findPortHolder('127.0.0.1', port, root)).toBe('"otelcol" (process 20)');
 });
 
 test("another user's process is told by its user", async () => {
-  const port = await listen(hangUp());
+  const port = await listening(hangUp());
   expect(await findPortHolder('127.0.0.1', port, procRoot(port, []))).toBe('another program of user 501');
 });
 
@@ -94,6 +94,6 @@ test.each([
   ['answers garbage', createServer((socket) => socket.end('garbage\r\n\r\n'))],
   ['never answers', createServer()],
 ])('a program that %s is another program', async (_, server) => {
-  const port = await listen(server);
+  const port = await listening(server);
   expect(await findPortHolder('127.0.0.1', port, '/nonexistent')).toBe('another program');
 });
