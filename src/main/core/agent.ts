@@ -1,16 +1,13 @@
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { deriveHealth, type HealthSnapshot } from '../../shared/health.ts';
-import { signals } from '../../shared/signal.ts';
 import { type Clock, systemClock } from './clock.ts';
-import { controlClient } from './control/client.ts';
 import { agentHandlers } from './control/handlers.ts';
 import { startControlServer } from './control/server.ts';
 import { createCompressingTransport } from './delivery/compressing-transport.ts';
 import { credentialFile } from './delivery/credential-file.ts';
 import { createCredentials } from './delivery/credentials.ts';
 import { createDelivery } from './delivery/delivery.ts';
-import type { Destination } from './delivery/destination.ts';
 import { createHttpTransport } from './delivery/http-transport.ts';
 import { watchForWake } from './delivery/wake-watch.ts';
 import { sendTest } from './diagnostics/send-test.ts';
@@ -18,16 +15,16 @@ import { gatherMachineFacts } from './health/machine.ts';
 import { HealthRecorder } from './health/recorder.ts';
 import { createSpoolLog } from './health/spool-log.ts';
 import type { Log } from './log.ts';
+import { takeLock, takeOver } from './own-state.ts';
 import { logConfig } from './policy/config-log.ts';
 import { type LoadedConfig, openConfigSource } from './policy/config-source.ts';
-import { presets } from './policy/presets.ts';
+import { credentialHeadersOf, destinationsOf, limitsOf, spoolDestinations } from './policy/in-force.ts';
 import { ensurePrivateFolder } from './policy/private-file.ts';
-import { toDestinations } from './policy/to-destinations.ts';
 import { createMovableReceiver } from './receiver/movable-receiver.ts';
 import { type AcceptedInfo, createReceiver } from './receiver/receiver.ts';
 import { openSpool } from './spool/open-spool.ts';
-import type { Spool, SpoolDestination, SpoolLimits } from './spool/spool.ts';
-import { lockState, type StateLock } from './spool/state-lock.ts';
+import type { Spool } from './spool/spool.ts';
+import type { StateLock } from './spool/state-lock.ts';
 import { relayVersion } from './version.ts';
 
 export interface AgentOptions {
@@ -61,12 +58,6 @@ export type AgentStart =
 
 const maintainEveryMs = 60_000;
 const drainMs = 500;
-const handOverWithinMs = 10_000;
-const handOverPollMs = 5;
-/** Recounting a full spool takes a command about this long. */
-const waitForCommandMs = 5_000;
-const lockPollMs = 20;
-const dayMs = 86_400_000;
 
 /**
  * The composition root: builds the relay from a config and starts it. The port opens first, what is slow comes later;
@@ -266,58 +257,6 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
 
 function alreadyRunning({ pid }: Extract<StateLock, { kind: 'taken' }>): AgentStart {
   return { kind: 'already-running', holder: pid === undefined ? 'process unknown' : `pid ${pid}` };
-}
-
-/** A command that looks into the spool holds the lock for a moment: it must not keep the relay from starting. */
-async function takeLock(stateDir: string, clock: Clock): Promise<StateLock> {
-  const client = controlClient(stateDir, clock);
-  const giveUpAt = clock.monotonicMs() + waitForCommandMs;
-  try {
-    for (;;) {
-      const lock = lockState(stateDir, process.pid);
-      if (lock.kind === 'held' || clock.monotonicMs() > giveUpAt) return lock;
-      const { kind } = await client.call('status', {}, { timeoutMs: waitForCommandMs });
-      if (kind !== 'not-running') return lock;
-      await new Promise<void>((resolve) => clock.after(lockPollMs, resolve));
-    }
-  } finally {
-    client.close();
-  }
-}
-
-/** Asks the agent that runs on this state folder to stop, and waits for its lock. */
-async function takeOver(stateDir: string, clock: Clock): Promise<StateLock> {
-  const client = controlClient(stateDir, clock);
-  await client.call('handOver', {});
-  client.close();
-  const giveUpAt = clock.monotonicMs() + handOverWithinMs;
-  for (;;) {
-    const lock = lockState(stateDir, process.pid);
-    if (lock.kind === 'held' || clock.monotonicMs() > giveUpAt) return lock;
-    await new Promise<void>((resolve) => clock.after(handOverPollMs, resolve));
-  }
-}
-
-/** Without any destination, everything is kept for `span` until there is one, whatever its name. */
-function destinationsOf({ config, held }: LoadedConfig): readonly Destination[] {
-  const configured = toDestinations(config, held);
-  return configured.length > 0 ? configured : [{ name: 'span', endpoint: '', headers: {}, signals, timeoutMs: 0 }];
-}
-
-function spoolDestinations(loaded: LoadedConfig): readonly SpoolDestination[] {
-  const placeholder = loaded.config.destinations.length + loaded.held.length === 0;
-  return destinationsOf(loaded).map(({ name, signals }) => ({ name, signals, placeholder }));
-}
-
-function limitsOf({ config }: LoadedConfig): SpoolLimits {
-  return { maxBytes: config.spool.maxBytes, maxAgeMs: config.spool.maxAgeDays * dayMs };
-}
-
-/** The headers in which Claude Code may have been given a credential, whichever destinations there are now; in lower case. */
-function credentialHeadersOf(loaded: LoadedConfig): ReadonlySet<string> {
-  const configured = destinationsOf(loaded).flatMap(({ credential }) => (credential ? [credential.header] : []));
-  const known = Object.values(presets).map(({ credentialHeader }) => credentialHeader);
-  return new Set([...configured, ...known].map((name) => name.toLowerCase()));
 }
 
 function presentCredentials(
