@@ -8,6 +8,9 @@ export type StateLock =
   /** Another agent has it; its process id where it is known. */
   | { readonly kind: 'taken'; readonly pid: number | undefined };
 
+/** A database that nobody refers to is closed when memory is tidied, and its lock goes with it. */
+const held = new Set<DatabaseSync>();
+
 /**
  * Makes this process the only writer of a state folder. The lock is SQLite's own lock on an empty file: the operating
  * system gives it up when the process ends, however it ends, so there is nothing to clean up after a crash.
@@ -20,7 +23,11 @@ export function lockState(folder: string, pid: number): StateLock {
   if (db === 'taken') return { kind: 'taken', pid: readPid(pidFile) };
   if (!db) throw new Error(`${lockFile} cannot be locked`);
   writePid(pidFile, pid);
-  return { kind: 'held', release: () => closeQuietly(db) };
+  held.add(db);
+  const release = () => {
+    if (held.delete(db)) closeQuietly(db);
+  };
+  return { kind: 'held', release };
 }
 
 /** Undefined when what is there is no lock file of ours: nobody can hold a lock on such a thing, so it may be replaced. */

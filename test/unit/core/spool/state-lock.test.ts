@@ -12,9 +12,12 @@ const lockModule = new URL('../../../../src/main/core/spool/state-lock.ts', impo
 async function holder(folder: string) {
   const script = `
     import { lockState } from ${JSON.stringify(lockModule)};
-    console.log(lockState(${JSON.stringify(folder)}, process.pid).kind);
+    const { kind } = lockState(${JSON.stringify(folder)}, process.pid);
+    // Also without anybody who refers to it, it is held until it is released.
+    globalThis.gc();
+    setTimeout(() => { globalThis.gc(); console.log(kind); }, 10);
     setInterval(() => undefined, 1000);`;
-  const child = spawn(process.execPath, ['--input-type=module-typescript', '-e', script], {
+  const child = spawn(process.execPath, ['--expose-gc', '--input-type=module-typescript', '-e', script], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   onTestFinished(() => void child.kill('SIGKILL'));
