@@ -1,5 +1,6 @@
 import type { ClaudeFacts, DeliveryError, DestinationState, ListenFacts, MachineFacts } from './health.ts';
-import type { DropCause, LedgerRow } from './ledger.ts';
+import type { DropCause, LedgerRow, PendingBooks } from './ledger.ts';
+import type { RepairReport } from './repair.ts';
 import type { Signal } from './signal.ts';
 
 /** Everything that the health of a relay is derived from, gathered elsewhere. Times are wall time in milliseconds. */
@@ -28,24 +29,10 @@ export interface SpoolFacts {
   /** The spool's folder, for texts. */
   readonly folder: string;
   readonly ledger: readonly LedgerRow[];
-  readonly pending: readonly {
-    readonly destination: string;
-    readonly signal: Signal;
-    readonly requests: number;
-    readonly points: number;
-    readonly bytes: number;
-    readonly oldestAt: number | null;
-  }[];
+  readonly pending: readonly Omit<PendingBooks, 'lastDeliveredAt'>[];
   readonly quarantined: readonly { readonly destination: string; readonly requests: number; readonly points: number }[];
   /** Repairs since the relay started, or longer where they were kept. */
-  readonly repairs: readonly {
-    readonly at: number;
-    readonly reason: string;
-    readonly keptIn: string;
-    readonly salvagedRequests: number;
-    readonly lostPoints: number;
-    readonly estimated: boolean;
-  }[];
+  readonly repairs: readonly RepairReport[];
   /** What the relay gave up, beside what the repairs have lost. `at` is the latest drop that an entry stands for. */
   readonly recentDrops: readonly { readonly at: number; readonly cause: DropCause; readonly points: number }[];
 }

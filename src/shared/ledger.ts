@@ -31,6 +31,20 @@ export interface HourRow extends LedgerRow {
   readonly hour: number;
 }
 
+/** What is on disk and owed, for one destination and signal. */
+export interface PendingBooks {
+  readonly destination: string;
+  readonly signal: Signal;
+  readonly requests: number;
+  readonly points: number;
+  /** Payload bytes. */
+  readonly bytes: number;
+  /** Wall time in milliseconds of the oldest request; null when nothing is pending. */
+  readonly oldestAt: number | null;
+  /** Wall time in milliseconds of the last delivery; null before the first. */
+  readonly lastDeliveredAt: number | null;
+}
+
 export const emptyBooks: Books = {
   accepted: 0,
   delivered: 0,

@@ -18,7 +18,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { silentLog } from '../../src/main/core/log.ts';
 import { openSpool } from '../../src/main/core/spool/open-spool.ts';
-import type { RepairReport } from '../../src/main/core/spool/spool.ts';
+import type { RepairReport } from '../../src/shared/repair.ts';
 import {
   contradictions,
   drain,

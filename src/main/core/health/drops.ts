@@ -1,7 +1,7 @@
 import type { SpoolFacts } from '../../../shared/health-facts.ts';
 import { type DropCause, dropCauses, type HourRow } from '../../../shared/ledger.ts';
+import type { RepairReport } from '../../../shared/repair.ts';
 import type { Clock } from '../clock.ts';
-import type { RepairReport } from '../spool/spool.ts';
 
 const hourMs = 60 * 60_000;
 /** As long as any of it is worth telling. */

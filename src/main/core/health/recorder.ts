@@ -1,12 +1,13 @@
 import type { ClaudeFacts, ListenFacts, MachineFacts } from '../../../shared/health.ts';
 import type { DestinationFacts, HealthFacts, SpoolState } from '../../../shared/health-facts.ts';
+import type { RepairReport } from '../../../shared/repair.ts';
 import { type Signal, signals } from '../../../shared/signal.ts';
 import type { Clock } from '../clock.ts';
 import type { DeliveryFacts } from '../delivery/facts.ts';
 import { resourceServiceVersion } from '../otlp/attributes.ts';
 import type { LoadedConfig } from '../policy/config-source.ts';
 import type { AcceptedInfo, RefusedInfo } from '../receiver/receiver.ts';
-import type { RepairReport, Spool, SpoolEvent } from '../spool/spool.ts';
+import type { Spool, SpoolEvent } from '../spool/spool.ts';
 import { Drops, hoursRemembered } from './drops.ts';
 import { LastHour } from './last-hour.ts';
 import { Refusals } from './refusals.ts';

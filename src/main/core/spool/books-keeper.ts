@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { LedgerRow } from '../../../shared/ledger.ts';
+import type { LedgerRow, PendingBooks } from '../../../shared/ledger.ts';
 import { type Signal, signals } from '../../../shared/signal.ts';
 import { DamagedSpoolError } from './database.ts';
 import { hourMs } from './hour.ts';
@@ -13,7 +13,7 @@ import {
   type Queue,
   type QueueNumbers,
 } from './queue.ts';
-import type { PendingBooks, SpoolBooks, SpoolDestination } from './spool.ts';
+import type { SpoolBooks, SpoolDestination } from './spool.ts';
 import type { Statements } from './statements.ts';
 import type { Watermark } from './watermark.ts';
 

@@ -1,5 +1,6 @@
 import type { HourRow } from '../../../shared/ledger.ts';
 import type { QuarantinedRequest } from '../../../shared/quarantine.ts';
+import type { RepairReport } from '../../../shared/repair.ts';
 import type { Signal } from '../../../shared/signal.ts';
 import { busyTimeoutMs, classifyFault, closeQuietly, pragmaNumber, storedBytes } from './database.ts';
 import { enforceQuota, expire } from './eviction.ts';
@@ -15,15 +16,7 @@ import {
   retryQuarantined,
 } from './quarantine.ts';
 import { verify } from './recount.ts';
-import type {
-  Batch,
-  BatchLimits,
-  RepairReport,
-  Settlement,
-  SpoolBooks,
-  SpoolDestination,
-  SpoolLimits,
-} from './spool.ts';
+import type { Batch, BatchLimits, Settlement, SpoolBooks, SpoolDestination, SpoolLimits } from './spool.ts';
 import type { AcceptedRequest, SpoolStore } from './store.ts';
 import { WatermarkFile } from './watermark.ts';
 

@@ -1,9 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { HourRow } from '../../../shared/ledger.ts';
+import type { RepairReport } from '../../../shared/repair.ts';
 import { ledgerNumbers, signalAt } from './books-keeper.ts';
 import { hourMs } from './hour.ts';
 import { emptyNumbers, flowNames } from './queue.ts';
-import type { RepairReport } from './spool.ts';
 
 const hoursKept = 35 * 24;
 
@@ -34,15 +34,17 @@ export function purgeHours(db: DatabaseSync, now: number): void {
 
 /** The repairs of this spool so far, oldest first. */
 export function readRepairs(db: DatabaseSync): readonly RepairReport[] {
-  return db
-    .prepare('SELECT * FROM repair ORDER BY at')
-    .all()
-    .map((row) => ({
-      at: Number(row.at),
-      reason: String(row.reason),
-      keptIn: String(row.kept_in),
-      salvagedRequests: Number(row.salvaged_requests),
-      lostPoints: Number(row.lost_points),
-      estimated: Number(row.estimated) !== 0,
-    }));
+  return db.prepare('SELECT * FROM repair ORDER BY at').all().map(toReport);
+}
+
+/** A row of the table `repair`. */
+export function toReport(row: Record<string, unknown>): RepairReport {
+  return {
+    at: Number(row.at),
+    reason: String(row.reason),
+    keptIn: String(row.kept_in),
+    salvagedRequests: Number(row.salvaged_requests),
+    lostPoints: Number(row.lost_points),
+    estimated: Number(row.estimated) !== 0,
+  };
 }

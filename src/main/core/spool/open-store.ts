@@ -1,11 +1,12 @@
 import { closeSync, existsSync, mkdirSync, openSync, readSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
+import type { RepairReport } from '../../../shared/repair.ts';
 import { classifyFault, closeQuietly, DamagedSpoolError, openDatabase } from './database.ts';
 import { fileBytes, installRebuilt, keepDamaged, spoolFiles } from './files.ts';
 import { isLogHead, logHeadBytes } from './log-head.ts';
 import { repair } from './repair.ts';
 import { migrate, NewerSchemaError } from './schema.ts';
-import type { RepairReport, SpoolDestination, SpoolEvent } from './spool.ts';
+import type { SpoolDestination, SpoolEvent } from './spool.ts';
 import { SpoolStore } from './store.ts';
 import { readWatermark } from './watermark.ts';
 

@@ -1,16 +1,18 @@
 import { closeSync, fsyncSync, openSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
+import type { RepairReport } from '../../../shared/repair.ts';
 import { copyQuarantine, copyRequests, type Found } from './copy-rows.ts';
 import { classifyFault, closeQuietly, openDatabase } from './database.ts';
 import { companions, forgetDamaged, freeDiskBytes, installRebuilt, releaseReserve, spoolFiles } from './files.ts';
+import { toReport } from './history.ts';
 import { hourMs, writeHourSql } from './hour.ts';
 import { bestBooks, fromConfig, fromTables, fromWatermark, type KnownBooks } from './known-books.ts';
 import { flowNames, numberNames, openEnd, type Queue, type QueueNumbers } from './queue.ts';
 import { mendLogHead, rawPages } from './raw-pages.ts';
 import { type DamagedDatabase, openDamaged, type Row } from './salvage.ts';
 import { migrate } from './schema.ts';
-import type { RepairReport, SpoolDestination } from './spool.ts';
+import type { SpoolDestination } from './spool.ts';
 import { readWatermark } from './watermark.ts';
 
 interface RepairDetails {
@@ -193,16 +195,7 @@ function copyHistory(damaged: DamagedDatabase | undefined, fresh: DatabaseSync):
   for (const row of damaged?.table('hour') ?? []) {
     addHour.run(...[row.hour, row.destination, row.signal, ...flowNames.map((name) => row[name])].map(nonNull));
   }
-  for (const row of damaged?.table('repair') ?? []) {
-    insertReport(fresh, {
-      at: Number(row.at),
-      reason: String(row.reason),
-      keptIn: String(row.kept_in),
-      salvagedRequests: Number(row.salvaged_requests),
-      lostPoints: Number(row.lost_points),
-      estimated: Number(row.estimated) !== 0,
-    });
-  }
+  for (const row of damaged?.table('repair') ?? []) insertReport(fresh, toReport(row));
 }
 
 function insertReport(fresh: DatabaseSync, report: RepairReport): void {

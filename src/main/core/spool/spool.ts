@@ -1,5 +1,6 @@
-import type { DropCause, HourRow, LedgerRow } from '../../../shared/ledger.ts';
+import type { DropCause, HourRow, LedgerRow, PendingBooks } from '../../../shared/ledger.ts';
 import type { QuarantinedRequest } from '../../../shared/quarantine.ts';
+import type { RepairReport } from '../../../shared/repair.ts';
 import type { Signal } from '../../../shared/signal.ts';
 
 /**
@@ -89,19 +90,6 @@ export type Settlement =
   /** For exactly the first request that is in flight: set aside with the destination's verdict. */
   | { readonly outcome: 'quarantined'; readonly upTo: number; readonly status: number; readonly message: string };
 
-export interface PendingBooks {
-  readonly destination: string;
-  readonly signal: Signal;
-  readonly requests: number;
-  readonly points: number;
-  /** Payload bytes. */
-  readonly bytes: number;
-  /** Wall time in milliseconds of the oldest request; null when nothing is pending. */
-  readonly oldestAt: number | null;
-  /** Wall time in milliseconds of the last delivery; null before the first. */
-  readonly lastDeliveredAt: number | null;
-}
-
 export interface SpoolBooks {
   /** One row per destination that is configured or still has books, and signal. */
   readonly ledger: readonly LedgerRow[];
@@ -133,20 +121,6 @@ export type SpoolEvent =
   | { readonly kind: 'disk-full' }
   | { readonly kind: 'disk-ok' }
   | { readonly kind: 'unavailable'; readonly message: string };
-
-export interface RepairReport {
-  /** Wall time, milliseconds. */
-  readonly at: number;
-  /** What was wrong, in words. */
-  readonly reason: string;
-  /** The folder in which the damaged files are kept; empty when the disk had no room to keep them. */
-  readonly keptIn: string;
-  readonly salvagedRequests: number;
-  /** Points that were owed and could not be read, over all destinations. */
-  readonly lostPoints: number;
-  /** True where the loss could not be counted exactly. */
-  readonly estimated: boolean;
-}
 
 export type SpoolErrorKind =
   /** No room on the disk, and none could be made. */

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Drops } from '../../../../src/main/core/health/drops.ts';
-import type { RepairReport } from '../../../../src/main/core/spool/spool.ts';
 import { emptyBooks, type HourRow } from '../../../../src/shared/ledger.ts';
+import type { RepairReport } from '../../../../src/shared/repair.ts';
 import { handClock } from '../../../support/hand-clock.ts';
 
 const minuteMs = 60_000;
