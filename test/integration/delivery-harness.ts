@@ -86,7 +86,6 @@ export async function startRelay(options: RelayOptions = {}): Promise<Relay> {
     clock,
     random: options.random ?? (() => 0.5),
     log,
-    onChange: () => undefined,
     wakeJitterMs: options.wakeJitterMs ?? 0,
   });
   cleanups.push(async () => {

@@ -17,6 +17,11 @@ export async function findPythonExporters(): Promise<
       const { exitCode, stderr } = await python(['-m', 'pip', 'install', ...options, requirement]);
       if (exitCode !== 0) throw new Error(`pip cannot install ${requirement}: ${stderr.trim().split('\n').at(-1)}`);
     });
+    // What is in the cache is from another day: Python may be gone, or be another one.
+    const { exitCode } = await python(['-c', 'import opentelemetry.exporter.otlp.proto.http'], {
+      PYTHONPATH: packages,
+    });
+    if (exitCode !== 0) throw new Error(`the Python here cannot load ${exporterPackage}`);
     return { exportTo: (...bases) => python([script, ...bases], { PYTHONPATH: packages }) };
   } catch (error) {
     return { skipped: error instanceof Error ? error.message : String(error) };

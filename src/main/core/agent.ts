@@ -150,7 +150,6 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
     clock,
     random: Math.random,
     log,
-    onChange: () => undefined,
   });
   const machine = await gatherMachineFacts({ stateDir, relayVersion, log });
 

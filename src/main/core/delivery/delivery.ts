@@ -42,8 +42,6 @@ export interface DeliveryOptions {
   /** A number in [0, 1), for jitter. */
   readonly random: () => number;
   readonly log: Log;
-  /** `facts` tells something new. */
-  readonly onChange: () => void;
   /** Over how long a wake-up is spread. */
   readonly wakeJitterMs?: number;
 }
@@ -135,7 +133,6 @@ export function createDelivery(options: DeliveryOptions): Delivery {
         wanted.delete(name);
       }
       for (const destination of wanted.values()) start(destination, undefined);
-      options.onChange();
     },
     wake(reason) {
       log.info('delivery woken', { reason });

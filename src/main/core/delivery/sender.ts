@@ -23,8 +23,6 @@ export interface SenderParts {
   /** A number in [0, 1). */
   readonly random: () => number;
   readonly log: Log;
-  /** Something that `facts` tells has changed. */
-  readonly onChange: () => void;
   /** The destination takes data again after it did not. */
   readonly onRecovered: () => void;
 }
@@ -285,7 +283,6 @@ export class Sender {
     const before = this.#standing.state;
     this.#standing.become(state, error, nextAttemptInMs);
     if (state === 'ok' || state === 'unconfigured') this.#failures = 0;
-    this.#parts.onChange();
     if (state === 'ok' && (before === 'retrying' || before === 'blocked')) this.#parts.onRecovered();
   }
 

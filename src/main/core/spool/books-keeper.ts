@@ -160,10 +160,6 @@ export class BooksKeeper {
     return '';
   }
 
-  destinationId(name: string): number | undefined {
-    return this.#destinations.get(name);
-  }
-
   queue(destination: string, signal: Signal): Queue | undefined {
     const id = this.#destinations.get(destination);
     return id === undefined ? undefined : this.queueOf(id, signals.indexOf(signal));

@@ -26,7 +26,6 @@ export const levelNames = [
 
 export const numberNames = [...flowNames, ...levelNames] as const;
 
-export type FlowName = (typeof flowNames)[number];
 export type NumberName = (typeof numberNames)[number];
 export type QueueNumbers = Record<NumberName, number>;
 
