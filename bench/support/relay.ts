@@ -30,7 +30,7 @@ export interface Relay extends AsyncDisposable {
 export async function writeConfig(folder: string, { port = 0, endpoint }: RelayConfig): Promise<void> {
   const file = join(folder, 'config.json');
   const destinations = endpoint === undefined ? [] : [{ name: 'span', endpoint }];
-  const config = { listen: { http: port }, destinations, spool: { maxBytes: maxSpoolBytes, maxAgeDays: 30 } };
+  const config = { listen: { http: port, grpc: 0 }, destinations, spool: { maxBytes: maxSpoolBytes, maxAgeDays: 30 } };
   await writeFile(`${file}.new`, JSON.stringify(config), { mode: 0o600 });
   await rename(`${file}.new`, file);
 }

@@ -14,7 +14,7 @@ export interface RelayHome extends AsyncDisposable {
   readonly folder: string;
   readonly stateDir: string;
   readonly configFile: string;
-  /** Replaces the config file as a whole. Text is written as it is; of an object, `listen` is any free port unless it says otherwise. */
+  /** Replaces the config file as a whole. Text is written as it is; of an object, `listen` is any free ports unless it says otherwise. */
   writeConfig(config: object | string): Promise<void>;
   /** Runs another command of the relay on these folders, to its end. */
   command(...words: readonly string[]): Promise<Finished>;
@@ -32,7 +32,12 @@ export async function makeHome(config: object | string = {}): Promise<RelayHome>
     stateDir,
     configFile,
     async writeConfig(changed) {
-      const text = typeof changed === 'string' ? changed : JSON.stringify({ listen: { http: 0 }, ...changed });
+      const listen = {
+        http: 0,
+        grpc: 0,
+        ...(typeof changed === 'object' && 'listen' in changed ? (changed.listen ?? {}) : {}),
+      };
+      const text = typeof changed === 'string' ? changed : JSON.stringify({ ...changed, listen });
       await writeFile(`${configFile}.new`, text, { mode: 0o600 });
       await rename(`${configFile}.new`, configFile);
     },

@@ -159,7 +159,10 @@ function nextAttemptMs(model: DemoModel): number {
 }
 
 function configText(endpoint: string, token: string): string {
-  return JSON.stringify({ listen: { http: 0 }, destinations: [{ name: 'span', preset: 'span', endpoint, token }] });
+  return JSON.stringify({
+    listen: { http: 0, grpc: 0 },
+    destinations: [{ name: 'span', preset: 'span', endpoint, token }],
+  });
 }
 
 function arrivals(standIn: StandInSpan): Counts {

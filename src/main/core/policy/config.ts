@@ -11,20 +11,21 @@ import {
 } from './config-problem.ts';
 import { type DestinationConfig, destinationNameOf, readDestination } from './destination-config.ts';
 import { parseJsonText } from './json-text.ts';
-import { aList, anObject, aText, grpcPort, httpPort, maxAgeDays, maxBytes } from './schemas.ts';
+import { aList, anObject, aPort, aText, maxAgeDays, maxBytes } from './schemas.ts';
 
 /** What is in force. Itself a valid config file, which is how the last good one is kept. */
 export interface Config {
   readonly listen: {
-    /** Port on loopback; 0 lets the system choose. */
+    /** Ports on loopback; 0 lets the system choose. */
     readonly http: number;
+    readonly grpc: number;
   };
   readonly destinations: readonly DestinationConfig[];
   readonly spool: { readonly maxBytes: number; readonly maxAgeDays: number };
 }
 
 export const defaultConfig: Config = {
-  listen: { http: 14_318 },
+  listen: { http: 14_318, grpc: 14_317 },
   destinations: [],
   spool: { maxBytes: 256 * 2 ** 20, maxAgeDays: 30 },
 };
@@ -70,9 +71,12 @@ export function parseConfig(text: string, lastGood: Config | undefined): ParsedC
   const file = json.value;
   const topKeys = [...Object.keys(defaultConfig), 'resourceAttributes'];
   reader.unknown('', file, topKeys);
-  const listen = reader.group(file, 'listen', [...Object.keys(defaultConfig.listen), 'grpc']);
+  const listen = reader.group(file, 'listen', Object.keys(defaultConfig.listen));
   const spool = reader.group(file, 'spool', Object.keys(defaultConfig.spool));
-  const http = reader.value(listen, 'listen.http', httpPort, fallback.listen.http, defaultConfig.listen.http);
+  const ports = {
+    http: reader.value(listen, 'listen.http', aPort, fallback.listen.http, defaultConfig.listen.http),
+    grpc: reader.value(listen, 'listen.grpc', aPort, fallback.listen.grpc, defaultConfig.listen.grpc),
+  };
   const limits = {
     maxBytes: reader.value(spool, 'spool.maxBytes', maxBytes, fallback.spool.maxBytes, defaultConfig.spool.maxBytes),
     maxAgeDays: reader.value(
@@ -89,13 +93,10 @@ export function parseConfig(text: string, lastGood: Config | undefined): ParsedC
     reader.problems.push(problem('destinations', 'a list', 'nothing', consequence));
   }
   const entries = reader.value(file, 'destinations', aList, undefined, misspelt ? undefined : []);
-  const read = entries === undefined ? undefined : readDestinations(entries, http, lastGood);
-  const unused = [
-    ...reader.unused(listen, 'listen.grpc', grpcPort),
-    ...reader.unused(file, 'resourceAttributes', v.pipe(anObject, v.record(v.string(), aText))),
-  ];
+  const read = entries === undefined ? undefined : readDestinations(entries, Object.values(ports), lastGood);
+  const unused = [...reader.unused(file, 'resourceAttributes', v.pipe(anObject, v.record(v.string(), aText)))];
   return {
-    config: { listen: { http }, destinations: read?.destinations ?? fallback.destinations, spool: limits },
+    config: { listen: ports, destinations: read?.destinations ?? fallback.destinations, spool: limits },
     problems: [...reader.problems, ...(read?.problems ?? [])],
     held: read?.held ?? [],
     unused,
@@ -149,7 +150,7 @@ function valueReader(hasLastGood: boolean) {
   };
 }
 
-function readDestinations(entries: readonly unknown[], ownHttpPort: number, lastGood: Config | undefined) {
+function readDestinations(entries: readonly unknown[], ownPorts: readonly number[], lastGood: Config | undefined) {
   const destinations: DestinationConfig[] = [];
   const held: HeldDestination[] = [];
   const problems: ConfigProblem[] = [];
@@ -165,7 +166,7 @@ function readDestinations(entries: readonly unknown[], ownHttpPort: number, last
   let anyLeftOut = false;
   for (const [index, entry] of entries.entries()) {
     const key = `destinations[${index}]`;
-    const reading = readDestination(entry, key, ownHttpPort, consequence);
+    const reading = readDestination(entry, key, ownPorts, consequence);
     const { name } = reading;
     const isTaken = name !== undefined && taken.has(name.toLowerCase());
     if (isTaken) problems.push(problem(`${key}.name`, 'a name of its own', `"${name}" again`, leftOut));

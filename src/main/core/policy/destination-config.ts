@@ -46,13 +46,13 @@ interface Mistake {
 export function readDestination(
   value: unknown,
   key: string,
-  ownHttpPort: number,
+  ownPorts: readonly number[],
   consequence: (name: string | undefined) => string,
 ): DestinationReading {
   const name = destinationNameOf(value);
   const parsed = v.safeParse(destinationSchema, value);
   const mistakes = parsed.success
-    ? crossMistakes(parsed.output, ownHttpPort)
+    ? crossMistakes(parsed.output, ownPorts)
     : v.is(anObject, value)
       ? parsed.issues.map(mistakeOf)
       : [{ key: '', expected: 'an object', found: describeKind(value) }];
@@ -81,13 +81,13 @@ function endpointOf({ endpoint, preset }: Parsed): string | undefined {
 }
 
 /** Mistakes that only show when keys are seen together. */
-function crossMistakes(parsed: Parsed, ownHttpPort: number): Mistake[] {
+function crossMistakes(parsed: Parsed, ownPorts: readonly number[]): Mistake[] {
   const mistakes: Mistake[] = [];
   const endpoint = endpointOf(parsed);
   const wrong =
     endpoint === undefined
       ? 'an http(s) URL, or "preset": "span"'
-      : endpointMistake(endpoint, { allowInsecure: parsed.allowInsecure, ownHttpPort });
+      : endpointMistake(endpoint, { allowInsecure: parsed.allowInsecure, ownPorts });
   if (wrong !== undefined) {
     mistakes.push({ key: '.endpoint', expected: wrong, found: describeUrl(parsed.endpoint) });
   }

@@ -10,7 +10,7 @@ export function normaliseEndpoint(endpoint: string): string {
 /** What is wrong with an endpoint, as the words after "expected"; undefined when nothing is. */
 export function endpointMistake(
   endpoint: string,
-  rules: { readonly allowInsecure: boolean; readonly ownHttpPort: number },
+  rules: { readonly allowInsecure: boolean; readonly ownPorts: readonly number[] },
 ): string | undefined {
   if (!URL.canParse(endpoint)) return 'an http(s) URL such as https://otel.example.com';
   const url = new URL(endpoint);
@@ -21,7 +21,7 @@ export function endpointMistake(
     return 'https, or "allowInsecure": true to send telemetry and credentials unencrypted';
   }
   // Telemetry that the relay sends to itself would go round for ever.
-  if (isLoopback(url.hostname) && rules.ownHttpPort !== 0 && portOf(url) === rules.ownHttpPort) {
+  if (isLoopback(url.hostname) && rules.ownPorts.includes(portOf(url))) {
     return "another address than the relay's own";
   }
   return undefined;

@@ -17,9 +17,7 @@ export const aList = v.message(v.array(v.unknown()), 'a list');
 
 export const aText = v.string('a text');
 
-export const httpPort = wholeNumber(0, 65_535, 'a port');
-
-export const grpcPort = httpPort;
+export const aPort = wholeNumber(0, 65_535, 'a port');
 
 export const maxBytes = wholeNumber(2 ** 20, 2 ** 40, 'a number of bytes');
 
