@@ -46,7 +46,7 @@ export interface DestinationFacts {
   readonly lastError: DeliveryError | null;
   readonly nextAttemptAt: number | null;
   /** Where the credential in use comes from: `presented` by Claude Code; null when there is none, or none is needed. */
-  readonly credentialSource: 'config' | 'presented' | null;
+  readonly credentialSource: 'policy' | 'config' | 'presented' | null;
   /** Since when every attempt has failed; null while they succeed. */
   readonly retryingSinceAt: number | null;
   readonly lastPartialSuccess: { readonly at: number; readonly points: number; readonly message: string } | null;

@@ -194,7 +194,7 @@ it('a credential that the vendor echoes gets into no text of ours', async () => 
   await relay.configure(
     destinationAt(vendor.url, {
       headers: { authorization: 'Bearer hdr-canary-42' },
-      credential: { header: 'x-span-token', token, source: 'config' },
+      credential: { header: 'x-span-token', tokens: [{ source: 'config', token }] },
     }),
   );
   await relay.accept(['one']);

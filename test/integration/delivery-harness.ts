@@ -2,12 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect } from 'vitest';
-import { createCompressingTransport } from '../../src/main/core/delivery/compressing-transport.ts';
 import { type Credentials, createCredentials } from '../../src/main/core/delivery/credentials.ts';
 import { createDelivery, type Delivery, type DeliverySpool } from '../../src/main/core/delivery/delivery.ts';
-import type { Destination } from '../../src/main/core/delivery/destination.ts';
+import { type Destination, heldDestination } from '../../src/main/core/delivery/destination.ts';
+import { createExporters } from '../../src/main/core/delivery/exporters.ts';
 import type { DeliveryFacts } from '../../src/main/core/delivery/facts.ts';
-import { createHttpTransport } from '../../src/main/core/delivery/http-transport.ts';
 import type { Log } from '../../src/main/core/log.ts';
 import { openSpool } from '../../src/main/core/spool/open-spool.ts';
 import type { Spool } from '../../src/main/core/spool/spool.ts';
@@ -74,14 +73,15 @@ export async function startRelay(options: RelayOptions = {}): Promise<Relay> {
     integrityCheckAfterMs: 0,
   });
   const credentials = await createCredentials({ load: async () => [], save: async () => undefined, clock, log });
-  const http = createHttpTransport({
+  const exporters = createExporters({
     clock,
     version: '0.0.0',
     ...(options.trustedCertificates === undefined ? {} : { trustedCertificates: options.trustedCertificates }),
   });
   const delivery = createDelivery({
     spool: options.around?.(spool) ?? spool,
-    transport: createCompressingTransport(http),
+    exporters,
+    attribution: { enrich: (_rules, _signal, body) => body },
     credentials,
     clock,
     random: options.random ?? (() => 0.5),
@@ -146,7 +146,7 @@ export async function vendorWith(options: VendorOptions = {}): Promise<Vendor> {
 }
 
 export function destinationAt(url: string, more: Partial<Destination> = {}): Destination {
-  return { name: 'span', endpoint: url, headers: {}, signals: ['metrics'], timeoutMs: 30_000, ...more };
+  return { ...heldDestination('span', ['metrics']), endpoint: url, ...more };
 }
 
 /** Requests that name themselves. On the wire they are one repeated field, so that they merge as OTLP's do. */

@@ -230,7 +230,7 @@ describe('waiting', () => {
 
 describe('credentials', () => {
   const spanAt = (url: string, token?: string) =>
-    destinationAt(url, { credential: { header: 'X-Span-Token', source: 'config', ...(token ? { token } : {}) } });
+    destinationAt(url, { credential: { header: 'X-Span-Token', tokens: token ? [{ source: 'config', token }] : [] } });
 
   it('holds everything until there is one', async () => {
     const vendor = await vendorWith({ answer: requireToken('x-span-token', () => 'good-token') });

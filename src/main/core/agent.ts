@@ -4,11 +4,10 @@ import { deriveHealth, type HealthSnapshot } from '../../shared/health.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { agentHandlers } from './control/handlers.ts';
 import { startControlServer } from './control/server.ts';
-import { createCompressingTransport } from './delivery/compressing-transport.ts';
 import { credentialFile } from './delivery/credential-file.ts';
 import { createCredentials } from './delivery/credentials.ts';
 import { createDelivery } from './delivery/delivery.ts';
-import { createHttpTransport } from './delivery/http-transport.ts';
+import { createExporters } from './delivery/exporters.ts';
 import { watchForWake } from './delivery/wake-watch.ts';
 import { sendTest } from './diagnostics/send-test.ts';
 import { gatherMachineFacts } from './health/machine.ts';
@@ -142,10 +141,11 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
     isReady = true;
     ready.resolve();
   });
-  const transport = createCompressingTransport(createHttpTransport({ clock, version: relayVersion }));
+  const exporters = createExporters({ clock, version: relayVersion });
   const delivery = createDelivery({
     spool,
-    transport,
+    exporters,
+    attribution: { enrich: (_rules, _signal, body) => body },
     credentials,
     clock,
     random: Math.random,
@@ -211,7 +211,7 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
           stopping: () => stopping,
           receiver: receiver.facts(),
           machineId: machine.id,
-          transport,
+          exporters,
         }),
       }),
       stop: () => void agent.stop(),

@@ -18,7 +18,7 @@ export interface ResolvedCredential {
   /** The headers to send, static ones included. */
   readonly headers: Readonly<Record<string, string>>;
   /** Where the credential comes from; `none` when the destination names no credential header, or no value is known. */
-  readonly source: 'config' | 'presented' | 'none';
+  readonly source: 'policy' | 'config' | 'presented' | 'none';
   /** Stands for the value without telling it; empty when there is none. */
   readonly fingerprint: string;
   /** This destination has refused every value that is known; this one is for probing. */
@@ -93,7 +93,7 @@ export async function createCredentials({ load, save, clock, log }: CredentialsO
       if (credential === undefined) return { headers, source: 'none', fingerprint: '', refused: false };
       const name = credential.header.toLowerCase();
       const candidates = [
-        ...(credential.token === undefined ? [] : [{ value: credential.token, source: credential.source }]),
+        ...credential.tokens.map(({ source, token }) => ({ value: token, source })),
         ...presented
           .filter((entry) => entry.header === name)
           .map(({ value }) => ({ value, source: 'presented' as const })),

@@ -1,12 +1,13 @@
 import type { Signal } from '../../../shared/signal.ts';
+import type { Attribution } from '../attribution/attribution.ts';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Credentials } from './credentials.ts';
 import { type Destination, publicEndpoint } from './destination.ts';
+import type { Exporters } from './exporter.ts';
 import { type DeliveryFacts, mergeSignals } from './facts.ts';
 import { Sender } from './sender.ts';
-import type { Transport } from './transport.ts';
 
 export type WakeReason = 'sleep' | 'clock' | 'network' | 'credential' | 'config' | 'manual';
 
@@ -36,7 +37,8 @@ export type DeliverySpool = Pick<Spool, 'on' | 'pick' | 'settle' | 'release'>;
 
 export interface DeliveryOptions {
   readonly spool: DeliverySpool;
-  readonly transport: Transport;
+  readonly exporters: Exporters;
+  readonly attribution: Pick<Attribution, 'enrich'>;
   readonly credentials: Credentials;
   readonly clock: Clock;
   /** A number in [0, 1), for jitter. */
@@ -56,7 +58,7 @@ interface Running {
 }
 
 export function createDelivery(options: DeliveryOptions): Delivery {
-  const { spool, transport, credentials, clock, random, log } = options;
+  const { spool, exporters, attribution, credentials, clock, random, log } = options;
   const jitterMs = options.wakeJitterMs ?? defaultWakeJitterMs;
   const running = new Map<string, Running>();
   /** By name and signal: the end of the sender that was there before. */
@@ -65,12 +67,17 @@ export function createDelivery(options: DeliveryOptions): Delivery {
 
   function start(destination: Destination, before: Running | undefined): void {
     const senders = new Map<Signal, Sender>();
+    const parts = {
+      ...options,
+      exporter: exporters.for(destination),
+      enrich: (signal: Signal, body: Uint8Array) => attribution.enrich(destination.attributes, signal, body),
+    };
     for (const signal of destination.signals) {
       // What one signal has found out, the others need not wait for.
       const onRecovered = () =>
         wakeSenders([...senders.values()].filter((other) => other.facts().state === 'retrying'));
       const history = before?.senders.get(signal)?.facts();
-      const sender = new Sender({ ...options, onRecovered }, destination, signal, history);
+      const sender = new Sender({ ...parts, onRecovered }, destination, signal, history);
       senders.set(signal, sender);
       sender.start(endings.get(`${destination.name}\n${signal}`) ?? Promise.resolve());
     }
@@ -136,7 +143,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     },
     wake(reason) {
       log.info('delivery woken', { reason });
-      if (reason === 'sleep' || reason === 'network') transport.closeIdle();
+      if (reason === 'sleep' || reason === 'network') exporters.closeIdle();
       wakeSenders(allSenders());
     },
     wakeUnlessAsked() {
@@ -155,7 +162,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
           endpoint: publicEndpoint(destination),
           credentialSource: source === 'none' ? null : source,
           // The config's comes first unless this destination has refused it.
-          configTokenRefused: source === 'presented' && destination.credential?.token !== undefined,
+          configTokenRefused:
+            source === 'presented' && destination.credential?.tokens.some((one) => one.source === 'config') === true,
           ...mergeSignals(signals),
           signals,
         };
@@ -168,7 +176,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
         const cancelTimer = clock.after(maxStopMs, timeUp.resolve);
         await Promise.race([Promise.all(endings.values()), timeUp.promise]);
         cancelTimer();
-        transport.closeIdle();
+        exporters.closeIdle();
       })();
       return stopping;
     },
@@ -179,14 +187,15 @@ function sameDestination(a: Destination, b: Destination): boolean {
   return fingerprint(a) === fingerprint(b);
 }
 
-/** The same text for the same destination, whatever the order of its keys. */
-function fingerprint({ endpoint, headers, credential, signals, timeoutMs }: Destination): string {
-  return JSON.stringify([
-    endpoint,
-    Object.entries(headers).sort(([a], [b]) => (a < b ? -1 : 1)),
-    credential?.header,
-    credential?.token,
-    [...signals].sort(),
-    timeoutMs,
-  ]);
+/** The same text for the same destination, whatever the order of its keys and signals. */
+function fingerprint({ signals, ...destination }: Destination): string {
+  return JSON.stringify([sorted(destination), [...signals].sort()]);
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.entries(value)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, inner]) => [key, sorted(inner)]);
 }

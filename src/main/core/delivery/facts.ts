@@ -4,7 +4,7 @@ import type { Signal } from '../../../shared/signal.ts';
 
 /** How delivery to one destination stands. Times are wall time in milliseconds. */
 export interface DeliveryFacts extends Omit<DestinationFacts, 'removed' | 'credentialSource' | 'takes'> {
-  readonly credentialSource: 'config' | 'presented' | null;
+  readonly credentialSource: 'policy' | 'config' | 'presented' | null;
   /** The same by signal: one may flow while another is refused. */
   readonly signals: readonly SignalFacts[];
 }

@@ -1,5 +1,3 @@
-/** OTLP has no limit of its own; vendors commonly take some MiB, and a larger request gains nothing. */
-const maxBatchBytes = 1024 * 1024;
 const maxBatchRequests = 1_000;
 const slowStartFactor = 10;
 const maxPauseMs = 5_000;
@@ -10,13 +8,18 @@ const rememberTooLargeMs = 60 * 60_000;
  * pause after each until the backlog is gone, so that a fleet of relays does not fall upon a vendor that comes back.
  */
 export class Pace {
+  readonly #maxBatchBytes: number;
   #maxRequests = maxBatchRequests;
   #draining = false;
   #tooLarge: { readonly bytes: number; readonly at: number } | undefined;
 
+  constructor(maxBatchBytes: number) {
+    this.#maxBatchBytes = maxBatchBytes;
+  }
+
   limits(nowMs: number): { readonly maxBytes: number; readonly maxRequests: number } {
     if (this.#tooLarge !== undefined && nowMs - this.#tooLarge.at > rememberTooLargeMs) this.#tooLarge = undefined;
-    const half = this.#tooLarge === undefined ? maxBatchBytes : Math.floor(this.#tooLarge.bytes / 2);
+    const half = this.#tooLarge === undefined ? this.#maxBatchBytes : Math.floor(this.#tooLarge.bytes / 2);
     return { maxBytes: Math.max(1, half), maxRequests: this.#maxRequests };
   }
 

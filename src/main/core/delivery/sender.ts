@@ -9,15 +9,17 @@ import type { BlockedVerdict, RetryVerdict, Verdict } from './classify.ts';
 import type { Credentials, ResolvedCredential } from './credentials.ts';
 import { deliverBatch } from './deliver-batch.ts';
 import { type Destination, signalUrl } from './destination.ts';
+import type { Exporter } from './exporter.ts';
 import type { SignalFacts } from './facts.ts';
 import { Pace } from './pace.ts';
 import { readAnswer } from './read-answer.ts';
 import { type SenderHistory, Standing } from './standing.ts';
-import type { Transport } from './transport.ts';
 
 export interface SenderParts {
   readonly spool: Pick<Spool, 'pick' | 'settle' | 'release'>;
-  readonly transport: Transport;
+  readonly exporter: Exporter;
+  /** Puts the destination's attributes on an encoded request. */
+  readonly enrich: (signal: Signal, body: Uint8Array) => Uint8Array;
   readonly credentials: Credentials;
   readonly clock: Clock;
   /** A number in [0, 1). */
@@ -43,7 +45,7 @@ export class Sender {
   readonly #destination: Destination;
   readonly #signal: Signal;
   readonly #alarm: Alarm;
-  readonly #pace = new Pace();
+  readonly #pace: Pace;
   readonly #standing: Standing;
   readonly #abort = new AbortController();
   #ending = false;
@@ -69,6 +71,7 @@ export class Sender {
     this.#destination = destination;
     this.#signal = signal;
     this.#alarm = new Alarm(parts.clock);
+    this.#pace = new Pace(parts.exporter.maxBatchBytes);
     this.#standing = new Standing(parts.clock, signal, history);
   }
 
@@ -136,7 +139,8 @@ export class Sender {
   async #cycle(): Promise<void> {
     const { spool, credentials, clock, random } = this.#parts;
     const credential = credentials.resolve(this.#destination);
-    if (this.#destination.endpoint === '' || (this.#destination.credential && credential.source === 'none')) {
+    const url = signalUrl(this.#destination, this.#signal);
+    if (url === undefined || (this.#destination.credential && credential.source === 'none')) {
       this.#become('unconfigured', null);
       return this.#alarm.wait('wake');
     }
@@ -152,7 +156,7 @@ export class Sender {
       return this.#alarm.wait('work');
     }
     this.#holding = true;
-    const trouble = await this.#deliver(batch, credential);
+    const trouble = await this.#deliver(batch, url, credential);
     if (trouble === undefined) this.#holding = false;
     else await this.#giveBack();
     // Not before: whatever fails from pick to here is one row of failures.
@@ -164,13 +168,17 @@ export class Sender {
     if (pause > 0) await this.#alarm.wait('wake', pause);
   }
 
-  async #deliver(batch: Batch, credential: ResolvedCredential): Promise<RetryVerdict | BlockedVerdict | undefined> {
+  async #deliver(
+    batch: Batch,
+    url: string,
+    credential: ResolvedCredential,
+  ): Promise<RetryVerdict | BlockedVerdict | undefined> {
     const { clock, credentials } = this.#parts;
     const { name } = this.#destination;
     return deliverBatch(batch, {
       send: async (body) => {
         const startMs = clock.monotonicMs();
-        const verdict = await this.#send(body, credential);
+        const verdict = await this.#send(body, url, credential);
         this.#answeredInMs = clock.monotonicMs() - startMs;
         this.#patience = nextPatience(this.#patience, verdict, this.#answeredInMs < this.#destination.timeoutMs);
         this.#possiblySent = verdict.kind === 'delivered' || (verdict.kind === 'retry' && verdict.possiblySent);
@@ -215,16 +223,16 @@ export class Sender {
     this.#possiblySent = false;
   }
 
-  async #send(body: Uint8Array, credential: ResolvedCredential): Promise<Verdict> {
-    const { transport, clock } = this.#parts;
+  async #send(body: Uint8Array, url: string, credential: ResolvedCredential): Promise<Verdict> {
+    const { exporter, enrich, clock } = this.#parts;
     this.#standing.attempted();
-    const url = signalUrl(this.#destination, this.#signal);
-    const result = await transport.send({
+    const result = await exporter.send({
+      signal: this.#signal,
       url,
-      headers: { ...credential.headers, 'content-type': 'application/x-protobuf' },
-      body,
+      headers: credential.headers,
+      body: enrich(this.#signal, body),
       timeoutMs: this.#destination.timeoutMs * this.#patience,
-      signal: this.#abort.signal,
+      abort: this.#abort.signal,
     });
     return readAnswer(result, {
       signal: this.#signal,

@@ -4,9 +4,9 @@ import { pointNoun, type Signal } from '../../../shared/signal.ts';
 import { countOf, relativeTime } from '../../../shared/wording.ts';
 import type { Clock } from '../clock.ts';
 import type { Delivery } from '../delivery/delivery.ts';
-import type { Destination } from '../delivery/destination.ts';
+import { type Destination, heldDestination, signalUrl } from '../delivery/destination.ts';
+import type { Exporters } from '../delivery/exporter.ts';
 import type { SignalFacts } from '../delivery/facts.ts';
-import type { Transport } from '../delivery/transport.ts';
 import { testRequest } from '../otlp/synthetic.ts';
 import type { LoadedConfig } from '../policy/config-source.ts';
 import type { Spool } from '../spool/spool.ts';
@@ -23,7 +23,7 @@ export interface SendTestParts {
   readonly receiver: ListenFacts;
   readonly machineId: string;
   /** The way to that receiver. */
-  readonly transport: Transport;
+  readonly exporters: Exporters;
   readonly clock: Clock;
   readonly timeoutMs: number;
 }
@@ -84,14 +84,16 @@ function keyOf({ destination, signal }: Answerer): string {
 
 /** Undefined when the relay acknowledged it, else why not. */
 async function post(parts: SendTestParts, signal: Signal): Promise<string | undefined> {
-  const { clock, transport, receiver, machineId } = parts;
+  const { clock, exporters, receiver, machineId } = parts;
   if (receiver.state !== 'listening') {
     // Whoever answers there would take the test, and its answer would say nothing of the relay.
     return `port ${receiver.port} is held by ${receiver.holder ?? 'another program'}`;
   }
-  const result = await transport.send({
+  const self = { ...heldDestination('relay'), network: { proxy: 'none' } };
+  const result = await exporters.for(self).send({
+    signal,
     url: `http://127.0.0.1:${receiver.port}/v1/${signal}`,
-    headers: { 'content-type': 'application/x-protobuf' },
+    headers: {},
     body: testRequest(signal, clock.now(), { 'span_relay.machine_id': machineId }),
     timeoutMs: parts.timeoutMs,
   });
@@ -156,12 +158,12 @@ type Verdict = Pick<SendTestResult, 'outcome' | 'status' | 'message'>;
 
 function verdictOf(
   { clock, ...parts }: SendTestParts,
-  { destination, startedAt, askedToWait }: Expectation,
+  { destination, signal, startedAt, askedToWait }: Expectation,
   facts: SignalFacts | undefined,
 ): Verdict | undefined {
   if (facts === undefined) return { outcome: 'unconfigured', message: 'it is not configured any more' };
   const { state, lastAttemptAt, lastError, nextAttemptAt } = facts;
-  if (state === 'unconfigured') return { outcome: 'unconfigured', message: missing(parts, destination) };
+  if (state === 'unconfigured') return { outcome: 'unconfigured', message: missing(parts, destination, signal) };
   // While an attempt is under way, the last error is still the one before it.
   const answered = lastAttemptAt !== null && lastAttemptAt >= startedAt;
   if (!(answered || askedToWait) || nextAttemptAt === null || state === 'ok' || lastError === null) return undefined;
@@ -179,13 +181,14 @@ function verdictOf(
 function missing(
   { config, destinations }: Pick<SendTestParts, 'config' | 'destinations'>,
   destination: string,
+  signal: Signal,
 ): string {
   const held = config.held.find(({ name }) => name === destination);
-  const endpoint = destinations.find(({ name }) => name === destination)?.endpoint ?? '';
+  const configured = destinations.find(({ name }) => name === destination);
   const what =
     held !== undefined
       ? `its entry in ${config.file} has a mistake (${held.mistake})`
-      : endpoint === ''
+      : configured === undefined || signalUrl(configured, signal) === undefined
         ? `no endpoint is configured: add a destination to ${config.file}`
         : `it has no token: put one into ${config.file}, or let Claude Code send one`;
   return `${what}; the test waits on disk`;

@@ -1,5 +1,4 @@
-import { signals } from '../../../shared/signal.ts';
-import type { Destination } from '../delivery/destination.ts';
+import { type Destination, heldDestination } from '../delivery/destination.ts';
 import type { SpoolDestination, SpoolLimits } from '../spool/spool.ts';
 import type { LoadedConfig } from './config-source.ts';
 import { presets } from './presets.ts';
@@ -10,7 +9,7 @@ const dayMs = 86_400_000;
 /** Without any destination, everything is kept for `span` until there is one, whatever its name. */
 export function destinationsOf({ config, held }: LoadedConfig): readonly Destination[] {
   const configured = toDestinations(config, held);
-  return configured.length > 0 ? configured : [{ name: 'span', endpoint: '', headers: {}, signals, timeoutMs: 0 }];
+  return configured.length > 0 ? configured : [heldDestination('span')];
 }
 
 export function spoolDestinations(loaded: LoadedConfig): readonly SpoolDestination[] {

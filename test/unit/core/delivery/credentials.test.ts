@@ -1,17 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { createCredentials, type PresentedCredential } from '../../../../src/main/core/delivery/credentials.ts';
-import type { Destination } from '../../../../src/main/core/delivery/destination.ts';
+import { type Destination, heldDestination } from '../../../../src/main/core/delivery/destination.ts';
 import { silentLog } from '../../../../src/main/core/log.ts';
 import { handClock } from '../../../support/hand-clock.ts';
 
 function span(token?: string): Destination {
   return {
-    name: 'span',
+    ...heldDestination('span', ['metrics']),
     endpoint: 'https://otel.span.app:443',
     headers: { 'x-team': 'blue' },
-    credential: { header: 'X-Span-Token', source: 'config', ...(token === undefined ? {} : { token }) },
-    signals: ['metrics'],
-    timeoutMs: 30_000,
+    credential: { header: 'X-Span-Token', tokens: token === undefined ? [] : [{ source: 'config', token }] },
   };
 }
 

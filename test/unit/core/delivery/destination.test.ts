@@ -1,13 +1,12 @@
 import { expect, it } from 'vitest';
-import { type Destination, publicEndpoint, signalUrl } from '../../../../src/main/core/delivery/destination.ts';
+import {
+  type Destination,
+  heldDestination,
+  publicEndpoint,
+  signalUrl,
+} from '../../../../src/main/core/delivery/destination.ts';
 
-const destination = (endpoint: string): Destination => ({
-  name: 'x',
-  endpoint,
-  headers: {},
-  signals: ['metrics'],
-  timeoutMs: 1,
-});
+const destination = (endpoint: string): Destination => ({ ...heldDestination('x'), endpoint });
 
 it("appends OTLP's path to the base", () => {
   expect(signalUrl(destination('https://otel.span.app:443'), 'metrics')).toBe('https://otel.span.app:443/v1/metrics');

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { heldDestination } from '../../../../src/main/core/delivery/destination.ts';
 import { type Config, defaultConfig, parseConfig } from '../../../../src/main/core/policy/config.ts';
 import { toDestinations } from '../../../../src/main/core/policy/to-destinations.ts';
 
@@ -256,9 +257,7 @@ describe('an invalid destination', () => {
       },
     ]);
     expect(messages(parsed)[0]).toContain('nothing is sent to "a" until this is corrected, its data is kept.');
-    expect(toDestinations(parsed.config, parsed.held)).toEqual([
-      { name: 'a', endpoint: '', headers: {}, signals: ['logs'], timeoutMs: 30_000 },
-    ]);
+    expect(toDestinations(parsed.config, parsed.held)).toEqual([heldDestination('a', ['logs'])]);
   });
 
   test('keeps the last good one of that name', () => {
@@ -411,8 +410,8 @@ describe('destinations for delivery', () => {
       ],
     });
     expect(toDestinations(config, []).map(({ credential }) => credential)).toEqual([
-      { header: 'X-Span-Token', token: 'a', source: 'config' },
-      { header: 'X-Span-Token', source: 'config' },
+      { header: 'X-Span-Token', tokens: [{ source: 'config', token: 'a' }] },
+      { header: 'X-Span-Token', tokens: [] },
     ]);
   });
 
@@ -420,7 +419,7 @@ describe('destinations for delivery', () => {
     const { config } = withDestination({ name: 'a', preset: 'span', headers: { 'x-span-token': 'a', 'X-Team': 'b' } });
     expect(toDestinations(config, [])[0]).toMatchObject({
       headers: { 'X-Team': 'b' },
-      credential: { header: 'X-Span-Token', token: 'a' },
+      credential: { header: 'X-Span-Token', tokens: [{ source: 'config', token: 'a' }] },
     });
   });
 
@@ -431,13 +430,7 @@ describe('destinations for delivery', () => {
       headers: { Authorization: 'Bearer b' },
     });
     expect(toDestinations(config, [])).toEqual([
-      {
-        name: 'a',
-        endpoint: 'https://a.example',
-        headers: { Authorization: 'Bearer b' },
-        signals: ['metrics', 'logs', 'traces'],
-        timeoutMs: 30_000,
-      },
+      { ...heldDestination('a'), endpoint: 'https://a.example', headers: { Authorization: 'Bearer b' } },
     ]);
   });
 });
