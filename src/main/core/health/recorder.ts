@@ -80,6 +80,7 @@ export class HealthRecorder {
         return;
       case 'accepted':
       case 'owed':
+      case 'renamed':
         return;
     }
   }

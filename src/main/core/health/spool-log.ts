@@ -41,6 +41,8 @@ export function createSpoolLog({ clock, log, books }: SpoolLogParts): SpoolLog {
         case 'accepted':
         case 'owed':
           return;
+        case 'renamed':
+          return log.info('spool renamed', { from: event.from, to: event.to });
         case 'dropped':
           return drops.note(event.cause, event.points, undefined);
         case 'ready':

@@ -1,7 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { LedgerRow, PendingBooks } from '../../../shared/ledger.ts';
 import { type Signal, signals } from '../../../shared/signal.ts';
+import { ledgerRow, pendingRow, signalAt } from './book-rows.ts';
 import { DamagedSpoolError } from './database.ts';
+import { DestinationNames } from './destination-names.ts';
 import { hourMs } from './hour.ts';
 import {
   emptyNumbers,
@@ -13,8 +14,10 @@ import {
   type Queue,
   type QueueNumbers,
 } from './queue.ts';
+import { readQueues } from './read-queues.ts';
 import type { SpoolBooks, SpoolDestination } from './spool.ts';
 import type { Statements } from './statements.ts';
+import type { Succession } from './succession.ts';
 import type { Watermark } from './watermark.ts';
 
 /**
@@ -26,11 +29,11 @@ export class BooksKeeper {
   readonly #db: DatabaseSync;
   readonly #sql: Statements;
   readonly #now: () => number;
-  readonly #destinations = new Map<string, number>();
-  #queues: Queue[] = [];
+  readonly #names: DestinationNames;
+  #queues: readonly Queue[] = [];
   #commits = 0;
   #nextId = 1;
-  #atBegin = { nextId: 1, queues: 0 };
+  #atBegin = { nextId: this.#nextId, queues: this.#queues };
   /** The queues that the running transaction has changed, as they were before. */
   readonly #before = new Map<
     Queue,
@@ -40,14 +43,14 @@ export class BooksKeeper {
   readonly #stale = new Set<Queue>();
   /** Queues that had something in flight when the last process died; booked with the first commit of this one. */
   #interrupted: readonly Queue[] = [];
-  /** The destination that only stands in for one that is not configured yet. */
-  #placeholder: number | undefined;
-  #destinationsBefore: { names: Map<string, number>; placeholder: number | undefined } | undefined;
+  /** Of the running transaction. */
+  #successions: readonly Succession[] = [];
 
   constructor(db: DatabaseSync, sql: Statements, now: () => number) {
     this.#db = db;
     this.#sql = sql;
     this.#now = now;
+    this.#names = new DestinationNames(db, sql);
     this.#load();
   }
 
@@ -76,16 +79,20 @@ export class BooksKeeper {
   }
 
   begin(): void {
-    this.#atBegin = { nextId: this.#nextId, queues: this.#queues.length };
+    this.#atBegin = { nextId: this.#nextId, queues: this.#queues };
+    this.#names.begin();
     this.#bookInterrupted();
   }
 
-  committed(): void {
+  /** Returns which books go on under another name from now on. */
+  committed(): readonly Succession[] {
     this.#commits++;
     this.#interrupted = [];
-    this.#destinationsBefore = undefined;
     this.#before.clear();
     this.#stale.clear();
+    const successions = this.#successions;
+    this.#successions = [];
+    return successions;
   }
 
   takeBack(): void {
@@ -94,24 +101,23 @@ export class BooksKeeper {
       Object.assign(queue.numbers, numbers);
       Object.assign(queue, rest);
     }
-    this.#queues.splice(this.#atBegin.queues);
-    if (this.#destinationsBefore) {
-      this.#destinations.clear();
-      for (const [name, id] of this.#destinationsBefore.names) this.#destinations.set(name, id);
-      this.#placeholder = this.#destinationsBefore.placeholder;
-      this.#destinationsBefore = undefined;
-    }
+    this.#queues = this.#atBegin.queues;
+    this.#names.takeBack();
+    this.#successions = [];
     this.#before.clear();
     this.#stale.clear();
   }
 
   setDestinations(destinations: readonly SpoolDestination[]): void {
-    this.#destinationsBefore ??= { names: new Map(this.#destinations), placeholder: this.#placeholder };
-    this.#inherit(destinations);
+    for (const succession of this.#names.successions(destinations, (id) => this.#hasBooks(id)))
+      this.#succeed(succession);
     const wanted = new Map(destinations.map(({ name, signals }) => [name, signals]));
     for (const name of wanted.keys()) this.#ensureDestination(name);
-    this.#markPlaceholder(destinations);
-    for (const [name, id] of this.#destinations) {
+    this.#names.markPlaceholder(
+      destinations,
+      (id) => !this.#queues.some((queue) => queue.destination === id && queue.numbers.accepted > 0),
+    );
+    for (const [name, id] of this.#names.entries()) {
       for (const queue of this.#queues) {
         if (queue.destination !== id) continue;
         this.#subscribe(queue, wanted.get(name)?.includes(signalAt(queue.signal)) ?? false);
@@ -151,17 +157,26 @@ export class BooksKeeper {
     this.#stale.add(queue);
   }
 
+  /** Nothing of the queue is in flight any more. `possiblySent`: it may have arrived, so sending it again counts as resent. */
+  release(queue: Queue, possiblySent: boolean): void {
+    if (queue.inFlight.length === 0) return;
+    const numbers = this.touch(queue);
+    if (possiblySent) numbers.resent += numbers.in_flight_points;
+    queue.inFlight = [];
+    numbers.in_flight_to = 0;
+    numbers.in_flight_points = 0;
+  }
+
   queueOf(destination: number, signal: number): Queue | undefined {
     return this.#queues.find((queue) => queue.destination === destination && queue.signal === signal);
   }
 
   destinationName(id: number): string {
-    for (const [name, known] of this.#destinations) if (known === id) return name;
-    return '';
+    return this.#names.nameOf(id);
   }
 
   queue(destination: string, signal: Signal): Queue | undefined {
-    const id = this.#destinations.get(destination);
+    const id = this.#names.idOf(destination);
     return id === undefined ? undefined : this.queueOf(id, signals.indexOf(signal));
   }
 
@@ -170,8 +185,8 @@ export class BooksKeeper {
       ({ numbers, subscriptions }) => numbers.accepted > 0 || numbers.refused > 0 || subscriptions.length > 0,
     );
     return {
-      ledger: shown.map((queue) => this.#ledgerRow(queue)),
-      pending: shown.map((queue) => this.#pendingRow(queue)),
+      ledger: shown.map((queue) => ledgerRow(this.destinationName(queue.destination), queue)),
+      pending: shown.map((queue) => pendingRow(this.destinationName(queue.destination), queue)),
     };
   }
 
@@ -193,6 +208,7 @@ export class BooksKeeper {
     const hour = Math.floor(this.#now() / hourMs) * hourMs;
     for (const queue of this.#stale) queue.oldestAt = this.#findOldest(queue);
     for (const [queue, before] of this.#before) {
+      if (!this.#queues.includes(queue)) continue;
       const { destination, signal, numbers } = queue;
       this.#sql.writeQueue.run(...numberNames.map((name) => numbers[name]), destination, signal);
       const changes = flowNames.map((name) => numbers[name] - before.numbers[name]);
@@ -211,37 +227,8 @@ export class BooksKeeper {
     const state = this.#db.prepare('SELECT commits, next_id FROM state').get();
     this.#commits = Number(state?.commits ?? 0);
     this.#nextId = Number(state?.next_id ?? 1);
-    for (const row of this.#db.prepare('SELECT id, name, placeholder FROM destination ORDER BY id').all()) {
-      this.#destinations.set(String(row.name), Number(row.id));
-      if (row.placeholder === 1) this.#placeholder = Number(row.id);
-    }
-    const subscriptions = this.#db
-      .prepare('SELECT destination, signal, first, last FROM subscription ORDER BY first')
-      .all();
-    this.#queues = this.#db
-      .prepare('SELECT * FROM queue ORDER BY destination, signal')
-      .all()
-      .map((row) => {
-        const numbers = emptyNumbers();
-        for (const name of numberNames) numbers[name] = Number(row[name]);
-        const destination = Number(row.destination);
-        const signal = Number(row.signal);
-        const queue: Queue = {
-          destination,
-          signal,
-          numbers,
-          subscriptions: subscriptions
-            .filter((one) => Number(one.destination) === destination && Number(one.signal) === signal)
-            .map((one) => ({
-              first: Number(one.first),
-              last: one.last === null ? openEnd : Number(one.last),
-            })),
-          inFlight: [],
-          oldestAt: null,
-        };
-        queue.oldestAt = this.#findOldest(queue);
-        return queue;
-      });
+    this.#queues = readQueues(this.#db);
+    for (const queue of this.#queues) queue.oldestAt = this.#findOldest(queue);
     this.#interrupted = this.#queues.filter(({ numbers }) => numbers.in_flight_to > 0);
   }
 
@@ -255,44 +242,39 @@ export class BooksKeeper {
     }
   }
 
-  /** What was kept for nobody in particular goes to the first destination that is new. */
-  #inherit(destinations: readonly SpoolDestination[]): void {
-    const id = this.#placeholder;
-    if (id === undefined || destinations.some(({ name }) => this.#destinations.get(name) === id)) return;
-    const heir = destinations.find(({ name }) => !this.#destinations.has(name));
-    if (!heir) return;
-    this.#destinations.delete(this.destinationName(id));
-    this.#destinations.set(heir.name, id);
-    this.#sql.renameDestination.run(heir.name, id);
+  #hasBooks(destination: number): boolean {
+    return this.#queues.some(
+      (queue) => queue.destination === destination && numberNames.some((name) => queue.numbers[name] !== 0),
+    );
   }
 
-  #markPlaceholder(destinations: readonly SpoolDestination[]): void {
-    for (const { name, placeholder = false } of destinations) {
-      const id = this.#destinations.get(name);
-      if (id === undefined || placeholder === (this.#placeholder === id)) continue;
-      // Books that a configured destination has begun stay its own.
-      if (placeholder && this.#queues.some((queue) => queue.destination === id && queue.numbers.accepted > 0)) continue;
-      this.#placeholder = placeholder ? id : undefined;
-      this.#sql.markPlaceholder.run(placeholder ? 1 : 0, id);
-    }
+  #succeed({ from, to }: Succession): void {
+    const id = this.#names.idOf(from);
+    if (id === undefined) return;
+    this.#removeDestination(to);
+    this.#names.rename(id, to);
+    // Whoever sends it knows it by the old name, and cannot say any more what became of it.
+    for (const queue of this.#queues) if (queue.destination === id) this.release(queue, true);
+    this.#successions = [...this.#successions, { from, to }];
+  }
+
+  #removeDestination(name: string): void {
+    const id = this.#names.idOf(name);
+    if (id === undefined) return;
+    this.#sql.removeSubscriptions.run(id);
+    this.#sql.removeQueues.run(id);
+    this.#names.remove(id);
+    this.#queues = this.#queues.filter((queue) => queue.destination !== id);
   }
 
   #ensureDestination(name: string): void {
-    if (this.#destinations.has(name)) return;
-    const id = Math.max(0, ...this.#destinations.values()) + 1;
-    this.#sql.addDestination.run(id, name);
-    this.#destinations.set(name, id);
-    for (const signal of signals.keys()) {
-      this.#sql.addQueue.run(id, signal);
-      this.#queues.push({
-        destination: id,
-        signal,
-        numbers: emptyNumbers(),
-        subscriptions: [],
-        inFlight: [],
-        oldestAt: null,
-      });
-    }
+    if (this.#names.idOf(name) !== undefined) return;
+    const destination = this.#names.add(name);
+    const added = [...signals.keys()].map((signal): Queue => {
+      this.#sql.addQueue.run(destination, signal);
+      return { destination, signal, numbers: emptyNumbers(), subscriptions: [], inFlight: [], oldestAt: null };
+    });
+    this.#queues = [...this.#queues, ...added];
   }
 
   #subscribe(queue: Queue, wanted: boolean): void {
@@ -313,47 +295,4 @@ export class BooksKeeper {
     }
     return null;
   }
-
-  #ledgerRow(queue: Queue): LedgerRow {
-    return {
-      destination: this.destinationName(queue.destination),
-      signal: signalAt(queue.signal),
-      ...ledgerNumbers(queue.numbers),
-    };
-  }
-
-  #pendingRow({ destination, signal, numbers, oldestAt }: Queue): PendingBooks {
-    return {
-      destination: this.destinationName(destination),
-      signal: signalAt(signal),
-      requests: numbers.pending_requests,
-      points: numbers.pending_points,
-      bytes: numbers.pending_bytes,
-      oldestAt,
-      lastDeliveredAt: numbers.last_delivered_at || null,
-    };
-  }
-}
-
-export function ledgerNumbers(numbers: QueueNumbers): Omit<LedgerRow, 'destination' | 'signal'> {
-  return {
-    accepted: numbers.accepted,
-    delivered: numbers.delivered,
-    pending: numbers.pending_points,
-    rejected: numbers.rejected,
-    dropped: {
-      quota: numbers.quota,
-      age: numbers.age,
-      corruption: numbers.corruption,
-      discarded: numbers.discarded,
-    },
-    refused: numbers.refused,
-    resent: numbers.resent,
-  };
-}
-
-export function signalAt(index: number): Signal {
-  const signal = signals[index];
-  if (!signal) throw new RangeError(`no signal has the index ${index}`);
-  return signal;
 }

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { HourRow } from '../../../shared/ledger.ts';
 import type { RepairReport } from '../../../shared/repair.ts';
-import { ledgerNumbers, signalAt } from './books-keeper.ts';
+import { ledgerNumbers, signalAt } from './book-rows.ts';
 import { hourMs } from './hour.ts';
 import { emptyNumbers, flowNames } from './queue.ts';
 

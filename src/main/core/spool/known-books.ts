@@ -2,6 +2,7 @@ import { signals } from '../../../shared/signal.ts';
 import { emptyNumbers, numberNames, openEnd, type Queue } from './queue.ts';
 import type { DamagedDatabase, Row } from './salvage.ts';
 import type { SpoolDestination } from './spool.ts';
+import { successions } from './succession.ts';
 import type { Watermark } from './watermark.ts';
 
 /** The books and destinations that a repair goes by, from the best source that can be read. */
@@ -76,6 +77,11 @@ export function fromTables(damaged: DamagedDatabase | undefined): KnownBooks | u
 /** Without any books, everything that is found counts as accepted for, and owed to, the destinations of today. */
 export function fromConfig(destinations: readonly SpoolDestination[], inFile: readonly Row[]): KnownBooks {
   const ids = new Map(inFile.map((row) => [String(row.name), Number(row.id)]));
+  const known = { names: [...ids.keys()], hasBooks: () => true, placeholder: undefined };
+  for (const { from, to } of successions(destinations, known)) {
+    ids.set(to, ids.get(from) ?? 0);
+    ids.delete(from);
+  }
   for (const { name } of destinations) {
     if (!ids.has(name)) ids.set(name, Math.max(0, ...ids.values()) + 1);
   }

@@ -14,7 +14,11 @@ export interface Spool {
   accept(request: IncomingRequest): Promise<number>;
   /** Books a request that was not acknowledged. In memory at first; written with the next commit, at most seconds later. */
   refuse(signal: Signal, points: number): void;
-  /** The destinations as configured now. One that is not named any more keeps its backlog and gets nothing new. */
+  /**
+   * The destinations as configured now. One that is not named any more keeps its backlog and gets nothing new. One that has
+   * no books yet takes over those of its name in other letter case, or of the name that it had `formerly`, when that is not
+   * configured itself: queue, books, history and quarantine. What was in flight under that name counts as resent.
+   */
   setDestinations(destinations: readonly SpoolDestination[]): Promise<void>;
   /**
    * The oldest requests that are owed, in order, merged by concatenation; undefined when nothing is owed.
@@ -53,6 +57,8 @@ export interface IncomingRequest {
 
 export interface SpoolDestination {
   readonly name: string;
+  /** The name that it had: its queue and books under that name are its own, unless it has some under this one already. */
+  readonly formerly?: string;
   /** Stands in for a destination that is not configured yet: the first one that is gets its queue and books. */
   readonly placeholder?: boolean;
   readonly signals: readonly Signal[];
@@ -115,6 +121,8 @@ export type SpoolEvent =
   | { readonly kind: 'accepted'; readonly signals: readonly Signal[] }
   /** Data is owed again (a retry from quarantine, a destination that came back). */
   | { readonly kind: 'owed' }
+  /** The books of one destination go on under another name. */
+  | { readonly kind: 'renamed'; readonly from: string; readonly to: string }
   | { readonly kind: 'dropped'; readonly cause: DropCause; readonly points: number }
   | { readonly kind: 'repairing'; readonly reason: string }
   | { readonly kind: 'repaired'; readonly report: RepairReport }

@@ -62,9 +62,10 @@ export class SpoolStore {
       if (this.db.isTransaction) this.db.exec('ROLLBACK');
       throw error;
     }
-    this.books.committed();
+    const successions = this.books.committed();
     const dropped = [...this.#dropped];
     this.#dropped.clear();
+    for (const { from, to } of successions) this.#emit({ kind: 'renamed', from, to });
     for (const [cause, points] of dropped) this.#emit({ kind: 'dropped', cause, points });
     return value;
   }
@@ -174,12 +175,7 @@ export class SpoolStore {
 
   release(destination: string, signal: Signal, possiblySent: boolean): void {
     const queue = this.books.queue(destination, signal);
-    if (!queue || queue.inFlight.length === 0) return;
-    const numbers = this.books.touch(queue);
-    if (possiblySent) numbers.resent += numbers.in_flight_points;
-    queue.inFlight = [];
-    numbers.in_flight_to = 0;
-    numbers.in_flight_points = 0;
+    if (queue) this.books.release(queue, possiblySent);
   }
 
   /** Removes a stored request and books it as dropped for everybody who was still owed it. */

@@ -54,6 +54,12 @@ test('what a person discards is no warning', () => {
   expect(lines).toEqual(['info spool dropped cause=discarded points=3']);
 });
 
+test('books that go on under another name are a line', () => {
+  const { lines, log } = setUp();
+  log.note({ kind: 'renamed', from: 'old', to: 'new' });
+  expect(lines).toEqual(['info spool renamed from=old to=new']);
+});
+
 test('trouble is told with its reason and numbers, once, and again after it was over', () => {
   const { lines, log } = setUp();
   log.note({ kind: 'repairing', reason: 'a page is damaged' });

@@ -6,13 +6,13 @@ import { type Signal, signals } from '../../../../src/shared/signal.ts';
 import { payload } from '../../../support/payload.ts';
 import {
   dayMs,
-  destinationNames,
   expectAgreement,
   type Model,
   type ModelQueue,
   type ModelRequest,
   points,
   type Real,
+  spellings,
 } from './model.ts';
 
 type SpoolCommand = fc.Command<Model, Real>;
@@ -34,7 +34,7 @@ function step(
 }
 
 const signalIndex = fc.nat({ max: 2 });
-const destinationName = fc.constantFrom(...destinationNames);
+const destinationName = fc.constantFrom(...spellings);
 const incoming = fc.record({
   signal: signalIndex,
   points: fc.nat({ max: 50 }),
@@ -170,6 +170,7 @@ const deliver = fc
         const book = () => {
           queue.owed = queue.owed.slice(count);
           queue.inFlight -= count;
+          queue.hasMoved = true;
           queue.books.delivered += points(settled) - counted;
           queue.books.rejected += counted;
         };
@@ -215,6 +216,7 @@ const quarantine = fc.nat().map((which) =>
       });
       queue.owed = queue.owed.slice(1);
       queue.inFlight--;
+      queue.hasMoved = true;
       queue.books.rejected += request.points;
       model.quarantined.push({ queue, request });
     },
@@ -255,13 +257,12 @@ const fromQuarantine = fc.tuple(fc.nat(), fc.constantFrom('retry' as const, 'dis
   ),
 );
 
-const destinationList: fc.Arbitrary<readonly SpoolDestination[]> = fc
-  .uniqueArray(destinationName, { maxLength: 3 })
-  .chain((names) =>
-    fc.tuple(
-      ...names.map((name) => fc.subarray([...signals], { minLength: 1 }).map((wanted) => ({ name, signals: wanted }))),
-    ),
-  );
+const formerName = fc.option(fc.constantFrom(...spellings, 'nobody'), { nil: undefined, freq: 3 });
+const destination: fc.Arbitrary<SpoolDestination> = fc
+  .record({ name: destinationName, formerly: formerName, signals: fc.subarray([...signals], { minLength: 1 }) })
+  .map(({ formerly, ...rest }) => (formerly === undefined ? rest : { ...rest, formerly }));
+/** As a config file gives them: letter case alone tells no two apart. */
+const destinationList = fc.uniqueArray(destination, { maxLength: 3, selector: ({ name }) => name.toLowerCase() });
 
 const setDestinations = destinationList.map((destinations) =>
   step(`setDestinations(${JSON.stringify(destinations)})`, (model, real) => {
@@ -274,9 +275,10 @@ const setDestinations = destinationList.map((destinations) =>
 const fail = fc.tuple(destinationList, incoming).map(([destinations, request]) =>
   step(`fail(${JSON.stringify(destinations)})`, (model, real) => {
     const broken = { ...request, points: Number.NaN, body: payload(0, 10) };
-    const everyone = destinations.map(({ name }) => ({ name, signals }));
+    const everyone = destinations.map((one) => ({ ...one, signals }));
+    const heir = { name: `new-${seed++}`, formerly: choose(spellings, seed), signals };
     const changes: readonly Change[] = [
-      { op: 'destinations', destinations: [...everyone, { name: `new-${seed++}`, signals }] },
+      { op: 'destinations', destinations: [...everyone, heir] },
       { op: 'accept', requests: toRequests([request]) },
       ...flying(model).map(
         ({ destination, signal, owed }): Change => ({

@@ -362,3 +362,87 @@ test('what was kept for span stays with span once span is configured', () => {
   expect(spool.book('acme')).toMatchObject({ accepted: 0 });
   expect(spool.engine.verify()).toEqual([]);
 });
+
+const renamed = [{ name: 'new', formerly: 'old', signals }];
+
+test('a destination that was renamed goes on with queue, books, history and quarantine, also after a crash', () => {
+  const spool = openEngine({ names: ['old'] });
+  const ids = spool.accept(5);
+  spool.pick('old');
+  spool.settle(ids[0] ?? 0, 'old');
+  spool.quarantine(ids[1] ?? 0, 'old');
+  const [copy] = spool.engine.quarantineList();
+  spool.change({ op: 'release', destination: 'old', signal: 'logs', possiblySent: false });
+  const hours = spool.engine.hours(1);
+
+  spool.toAll(renamed);
+  spool.reopen();
+  spool.toAll(renamed);
+
+  expect(spool.engine.books().ledger.map(({ destination }) => destination)).toEqual(['new', 'new', 'new']);
+  expect(spool.book('new')).toMatchObject({ accepted: 10, delivered: 2, rejected: 2, pending: 6, resent: 0 });
+  expect(spool.engine.hours(1)).toEqual(hours.map((row) => ({ ...row, destination: 'new' })));
+  expect(spool.engine.quarantineList('new')).toEqual([{ ...copy, destination: 'new' }]);
+  expect(spool.change({ op: 'retry', id: copy?.id ?? 0 })).toEqual([true]);
+  const fresh = spool.accept(1);
+  expect(spool.pick('new')).toEqual([...ids.slice(2), (fresh[0] ?? 0) - 1, ...fresh]);
+  expect(spool.engine.verify()).toEqual([]);
+  expect(spool.events.filter(({ kind }) => kind === 'renamed')).toEqual([{ kind: 'renamed', from: 'old', to: 'new' }]);
+});
+
+test('what is in flight when its destination is renamed is sent again, and counts as resent', () => {
+  const spool = openEngine({ names: ['old'] });
+  const ids = spool.accept(3);
+  spool.pick('old', 2);
+  spool.toAll(renamed);
+  spool.settle(ids[1] ?? 0, 'old');
+  expect(spool.book('new')).toMatchObject({ delivered: 0, pending: 6, resent: 4 });
+  expect(spool.pick('new')).toEqual(ids);
+});
+
+test('a renamed destination that was set up without its former name takes over as long as it has no books', () => {
+  const spool = openEngine({ names: ['old'] });
+  const ids = spool.accept(2);
+  spool.toAll([{ name: 'new', signals }]);
+  spool.toAll(renamed);
+  expect(spool.book('new')).toMatchObject({ accepted: 4, pending: 4 });
+  expect(spool.pick('new')).toEqual(ids);
+  expect(spool.engine.verify()).toEqual([]);
+});
+
+test('one that has books keeps them, and the backlog of its former name stays there', () => {
+  const spool = openEngine({ names: ['old'] });
+  spool.accept(2);
+  spool.toAll([{ name: 'new', signals }]);
+  spool.accept(1);
+  spool.toAll(renamed);
+  expect(spool.book('old')).toMatchObject({ accepted: 4, pending: 4 });
+  expect(spool.book('new')).toMatchObject({ accepted: 2, pending: 2 });
+});
+
+test('a repair that finds no books keeps the quarantine with the destination that was renamed', () => {
+  const folder = stateFolder();
+  const spool = openEngine({ folder, names: ['old'] });
+  const ids = spool.accept(3);
+  spool.pick('old');
+  spool.quarantine(ids[0] ?? 0, 'old');
+  spool.maintain();
+  spool.engine.close();
+  const thief = new DatabaseSync(join(folder, 'spool.db'));
+  thief.exec('DROP TABLE queue');
+  thief.close();
+  rmSync(join(folder, 'spool.watermark'));
+
+  const repaired = new SpoolEngine({
+    folder,
+    limits: generous,
+    destinations: renamed,
+    emit: () => undefined,
+    now: Date.now,
+  });
+  onTestFinished(() => repaired.close());
+  repaired.change([{ op: 'destinations', destinations: renamed }]);
+  expect(repaired.quarantineList().map(({ destination }) => destination)).toEqual(['new']);
+  expect(new Set(repaired.books().ledger.map(({ destination }) => destination))).toEqual(new Set(['new']));
+  expect(repaired.verify()).toEqual([]);
+});

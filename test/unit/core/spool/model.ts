@@ -10,6 +10,8 @@ import { type Signal, signals } from '../../../../src/shared/signal.ts';
 import { copyAsKilled } from '../../../support/spool-folder.ts';
 
 export const destinationNames = ['span', 'collector', 'other'] as const;
+/** The names above, and the same destinations spelled otherwise. */
+export const spellings = [...destinationNames, 'Span', 'SPAN', 'Other'] as const;
 export const dayMs = 86_400_000;
 export const startAt = Date.UTC(2026, 0, 15, 10);
 
@@ -23,9 +25,11 @@ export interface ModelRequest {
 
 /** What one destination is owed of one signal, as a list that is easy to be right about. */
 export interface ModelQueue {
-  readonly destination: string;
+  destination: string;
   readonly signal: Signal;
   subscribed: boolean;
+  /** Something of it was delivered or set aside, if only a request without points. */
+  hasMoved: boolean;
   owed: ModelRequest[];
   inFlight: number;
   books: { -readonly [name in keyof Omit<Books, 'pending' | 'dropped'>]: number } & {
@@ -44,6 +48,7 @@ export class Model {
   destinations: readonly SpoolDestination[] = [];
   readonly queues = new Map<string, ModelQueue>();
   quarantined: ModelQuarantined[] = [];
+  readonly renamed: SpoolEvent[] = [];
 
   queue(destination: string, signal: Signal): ModelQueue | undefined {
     return this.queues.get(`${destination} ${signal}`);
@@ -51,6 +56,7 @@ export class Model {
 
   setDestinations(destinations: readonly SpoolDestination[]): void {
     this.destinations = destinations;
+    for (const one of destinations) this.#succeed(one, destinations);
     for (const { name } of destinations) {
       for (const signal of signals) {
         if (!this.queue(name, signal)) this.queues.set(`${name} ${signal}`, emptyQueue(name, signal));
@@ -61,6 +67,35 @@ export class Model {
         (one) => one.name === queue.destination && one.signals.includes(queue.signal),
       );
     }
+  }
+
+  #succeed({ name, formerly = name }: SpoolDestination, all: readonly SpoolDestination[]): void {
+    if (this.#ofName(name).some(hasBooks)) return;
+    const taken = all.filter((one) => one.name !== name).map((one) => one.name.toLowerCase());
+    const candidates = [...new Set([...this.queues.values()].map(({ destination }) => destination))].filter(
+      (one) => one !== name && !taken.includes(one.toLowerCase()),
+    );
+    const wanted = [
+      (one: string) => one.toLowerCase() === name.toLowerCase(),
+      (one: string) => one === formerly,
+      (one: string) => one.toLowerCase() === formerly.toLowerCase(),
+    ];
+    const from = wanted.flatMap((isIt) => candidates.filter(isIt))[0];
+    if (from === undefined) return;
+    const moved = this.#ofName(from);
+    for (const signal of signals) this.queues.delete(`${name} ${signal}`);
+    for (const queue of moved) {
+      this.queues.delete(`${from} ${queue.signal}`);
+      queue.destination = name;
+      queue.books.resent += points(queue.owed.slice(0, queue.inFlight));
+      queue.inFlight = 0;
+      this.queues.set(`${name} ${queue.signal}`, queue);
+    }
+    this.renamed.push({ kind: 'renamed', from, to: name });
+  }
+
+  #ofName(name: string): ModelQueue[] {
+    return [...this.queues.values()].filter(({ destination }) => destination === name);
   }
 
   /** The process ended: what was in flight is owed, and may be sent twice. */
@@ -90,7 +125,11 @@ export class Model {
 
 function emptyQueue(destination: string, signal: Signal): ModelQueue {
   const { pending: _, ...books } = structuredClone(emptyBooks) as Books;
-  return { destination, signal, subscribed: false, owed: [], inFlight: 0, books };
+  return { destination, signal, subscribed: false, hasMoved: false, owed: [], inFlight: 0, books };
+}
+
+function hasBooks({ books: { dropped, ...flows }, owed, hasMoved }: ModelQueue): boolean {
+  return hasMoved || owed.length > 0 || [...Object.values(flows), ...Object.values(dropped)].some((flow) => flow !== 0);
 }
 
 export function points(requests: readonly ModelRequest[]): number {
@@ -179,6 +218,7 @@ export function expectAgreement(model: Model, real: Real): void {
   for (const { id, body } of model.stored().values()) expect(real.body(id)).toEqual(body);
   expectQuarantine(model, real);
   expectHours(model, real);
+  expect(real.events.filter(({ kind }) => kind === 'renamed')).toEqual(model.renamed);
   expect(readWatermark(spoolFiles(real.folder).watermark)?.commits).toBe(real.engine.store.books.commits);
 }
 
