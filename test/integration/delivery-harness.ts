@@ -12,6 +12,7 @@ import { openSpool } from '../../src/main/core/spool/open-spool.ts';
 import type { Spool } from '../../src/main/core/spool/spool.ts';
 import { type Books, imbalance } from '../../src/shared/ledger.ts';
 import type { Signal } from '../../src/shared/signal.ts';
+import { testConnector } from '../support/connector.ts';
 import { type HandClock, handClock } from '../support/hand-clock.ts';
 import { ampleLimits } from '../support/spool-limits.ts';
 import { until } from '../support/until.ts';
@@ -47,6 +48,7 @@ export const stopMs = 300;
 export interface RelayOptions {
   readonly random?: () => number;
   readonly wakeJitterMs?: number;
+  /** PEM certificates of authorities to trust instead of the runtime's own. */
   readonly trustedCertificates?: readonly string[];
   /** Stands between delivery and the spool. */
   readonly around?: (spool: DeliverySpool) => DeliverySpool;
@@ -76,7 +78,7 @@ export async function startRelay(options: RelayOptions = {}): Promise<Relay> {
   const exporters = createExporters({
     clock,
     version: '0.0.0',
-    ...(options.trustedCertificates === undefined ? {} : { trustedCertificates: options.trustedCertificates }),
+    connector: testConnector({ clock, ...options }),
   });
   const delivery = createDelivery({
     spool: options.around?.(spool) ?? spool,

@@ -3,9 +3,10 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createCompressingTransport } from '../../src/main/core/delivery/compressing-transport.ts';
-import { createHttpTransport, type HttpTransportOptions } from '../../src/main/core/delivery/http-transport.ts';
+import { createHttpTransport } from '../../src/main/core/delivery/http-transport.ts';
 import type { Transport, TransportRequest, TransportResult } from '../../src/main/core/delivery/transport.ts';
 import { makeCertificates, noCertificatesBecause, type TestCertificates } from '../support/certificates.ts';
+import { type TestConnectorOptions, testConnector } from '../support/connector.ts';
 import { type HandClock, handClock } from '../support/hand-clock.ts';
 import { listen } from '../support/server.ts';
 import { until } from '../support/until.ts';
@@ -27,8 +28,8 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0)) await cleanup();
 });
 
-function httpTransport(options: Partial<HttpTransportOptions> = {}): Transport {
-  const made = createHttpTransport({ clock, version: '1.2.3', ...options });
+function httpTransport(options: Omit<TestConnectorOptions, 'clock'> = {}): Transport {
+  const made = createHttpTransport({ clock, version: '1.2.3', connector: testConnector({ clock, ...options }) });
   cleanups.push(() => made.closeIdle());
   return made;
 }
@@ -57,7 +58,14 @@ async function rawServer(onSocket: (socket: Socket) => void): Promise<string> {
 
 async function send(url: string, more: Partial<TransportRequest> = {}): Promise<TransportResult> {
   const headers = { 'x-span-token': secret };
-  const result = await transport.send({ url: `${url}/v1/metrics`, headers, body: payload, timeoutMs: 30_000, ...more });
+  const result = await transport.send({
+    url: `${url}/v1/metrics`,
+    headers,
+    body: payload,
+    network: { proxy: 'none' },
+    timeoutMs: 30_000,
+    ...more,
+  });
   if (result.kind === 'failure') expect(`${result.code} ${result.message}`).not.toMatch(/canary/);
   return result;
 }

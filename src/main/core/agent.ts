@@ -8,6 +8,9 @@ import { credentialFile } from './delivery/credential-file.ts';
 import { createCredentials } from './delivery/credentials.ts';
 import { createDelivery } from './delivery/delivery.ts';
 import { createExporters } from './delivery/exporters.ts';
+import { createConnector } from './delivery/network/connector.ts';
+import { noProxies } from './delivery/network/proxy-resolver.ts';
+import { createTrust } from './delivery/network/trust.ts';
 import { watchForWake } from './delivery/wake-watch.ts';
 import { sendTest } from './diagnostics/send-test.ts';
 import { gatherMachineFacts } from './health/machine.ts';
@@ -141,7 +144,8 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
     isReady = true;
     ready.resolve();
   });
-  const exporters = createExporters({ clock, version: relayVersion });
+  const connector = createConnector({ clock, proxyResolver: noProxies, trust: createTrust() });
+  const exporters = createExporters({ clock, version: relayVersion, connector });
   const delivery = createDelivery({
     spool,
     exporters,

@@ -2,13 +2,13 @@ import type { Clock } from '../clock.ts';
 import { createCompressingTransport } from './compressing-transport.ts';
 import type { Exporter, Exporters } from './exporter.ts';
 import { createHttpTransport } from './http-transport.ts';
+import type { Connector } from './network/connector.ts';
 
 export interface ExportersOptions {
   readonly clock: Clock;
   /** For the User-Agent. */
   readonly version: string;
-  /** PEM certificates of authorities to trust instead of the runtime's own. */
-  readonly trustedCertificates?: readonly string[];
+  readonly connector: Connector;
 }
 
 /** OTLP has no limit of its own; vendors commonly take some MiB, and a larger request gains nothing. */
@@ -19,7 +19,7 @@ export function createExporters(options: ExportersOptions): Exporters {
   const http = createHttpTransport(options);
   const compressing = createCompressingTransport(http);
   return {
-    for({ compression }): Exporter {
+    for({ compression, network }): Exporter {
       const transport = compression === 'gzip' ? compressing : http;
       return {
         maxBatchBytes,
@@ -28,6 +28,7 @@ export function createExporters(options: ExportersOptions): Exporters {
             url,
             headers: { ...headers, 'content-type': 'application/x-protobuf' },
             body,
+            network,
             timeoutMs,
             ...(abort === undefined ? {} : { signal: abort }),
           }),

@@ -1,3 +1,5 @@
+import type { NetworkSettings } from './network/network-settings.ts';
+
 /** Brings one request to an address. The only thing in delivery that knows about sockets. */
 export interface Transport {
   /** Never rejects: what went wrong is part of the result. */
@@ -10,6 +12,7 @@ export interface TransportRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
+  readonly network: NetworkSettings;
   /** For everything: connecting, sending and the whole answer. Monotonic time. */
   readonly timeoutMs: number;
   /** Ends the request at once, with the failure `aborted`. */
@@ -56,13 +59,11 @@ export interface TransportFailure {
 /** OTLP says that clients should not parse larger responses. */
 export const maxAnswerBytes = 4 * 1024 * 1024;
 
+/** A request that certainly was not sent. */
+export function failure(reason: FailureReason, code: string, message: string): TransportFailure {
+  return { kind: 'failure', reason, possiblySent: false, staleConnection: false, code, message };
+}
+
 export function aborted(possiblySent: boolean): TransportFailure {
-  return {
-    kind: 'failure',
-    reason: 'aborted',
-    possiblySent,
-    staleConnection: false,
-    code: 'ABORTED',
-    message: 'The attempt was cut short by the relay.',
-  };
+  return { ...failure('aborted', 'ABORTED', 'The attempt was cut short by the relay.'), possiblySent };
 }
