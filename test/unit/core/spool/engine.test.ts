@@ -229,6 +229,22 @@ test('a destination that was removed keeps its backlog, gets nothing new, and go
   expect(spool.engine.verify()).toEqual([]);
 });
 
+test('the backlog of a removed destination ends by age, and its books say so', () => {
+  const spool = openEngine({ names: ['span', 'collector'] });
+  spool.accept(2);
+  spool.toAll([{ name: 'span', signals }]);
+  spool.turnClock(20 * dayMs);
+  const young = spool.accept(1);
+  spool.turnClock(11 * dayMs);
+  spool.maintain();
+  expect(spool.book('collector')).toMatchObject({ accepted: 4, pending: 0, dropped: { age: 4 } });
+  expect(spool.stored()).toEqual(young);
+  spool.toAll([{ name: 'collector', signals }]);
+  const after = spool.accept(1);
+  expect(spool.pick('collector')).toEqual(after);
+  expect(spool.engine.verify()).toEqual([]);
+});
+
 test('a settlement ends with what is in flight, however far it says', () => {
   const spool = openEngine();
   const ids = spool.accept(5);
