@@ -1,10 +1,23 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, systemClock } from '../clock.ts';
 import type { Log } from '../log.ts';
-import { type Config, defaultConfig, type HeldDestination, parseConfig } from './config.ts';
+import { type Config, defaultConfig, type HeldDestination, resolveConfig } from './config.ts';
 import { type ConfigProblem, problem } from './config-problem.ts';
+import { type FileContent, type PolicyFile, readConfigFile, readPolicyFile } from './policy-file.ts';
 import { writePrivateFile } from './private-file.ts';
+import {
+  type FileKind,
+  noSettings,
+  type ReadingContext,
+  readingOfSettings,
+  readSettings,
+  type Settings,
+  type SettingsReading,
+  saysAnything,
+  unusable,
+} from './settings.ts';
+import { watchFile } from './watch-file.ts';
 
 export interface LoadedConfig {
   readonly file: string;
@@ -13,11 +26,20 @@ export interface LoadedConfig {
    * problem; else what was in force stays, and that is one.
    */
   readonly exists: boolean;
+  /** Policy and config together. */
   readonly config: Config;
-  /** Named in the file but not usable yet: data is to be kept for them. */
+  /** Named in a file but not usable yet: data is to be kept for them. */
   readonly held: readonly HeldDestination[];
-  /** Keys that are well formed and that this version does not use. */
-  readonly unused: readonly string[];
+  /** What is wrong with the config file. */
+  readonly problems: readonly ConfigProblem[];
+  readonly policy: LoadedPolicy;
+}
+
+export interface LoadedPolicy {
+  /** Null where none is looked for. */
+  readonly file: string | null;
+  /** It sets something, now or as it was last good. */
+  readonly inForce: boolean;
   readonly problems: readonly ConfigProblem[];
 }
 
@@ -25,13 +47,14 @@ export interface ConfigSource {
   readonly current: LoadedConfig;
   /** Calls `listener` after every load that changed something. Returns a canceller. */
   onChange(listener: (loaded: LoadedConfig) => void): () => void;
-  /** Reads the file now. Needed only where waiting for the watch will not do. */
+  /** Reads the files now. Needed only where waiting for the watch will not do. */
   reload(): Promise<void>;
   close(): Promise<void>;
 }
 
 export interface ConfigSourceOptions {
   readonly file: string;
+  readonly policy?: PolicyFile | undefined;
   /** Where the last good config is kept, so that a file that is broken at start does not stop anything either. */
   readonly stateDir: string;
   readonly log: Log;
@@ -44,35 +67,29 @@ const settleMs = 100;
 /** A watch can go deaf: its folder replaced, the system's watches used up, a home on a network. */
 const recheckMs = 60_000;
 
-/** Loads the config file and follows its changes. Never rejects: whatever is wrong with the file is a problem in the result. */
+/** Loads the config file and the policy, and follows their changes. Never rejects: whatever is wrong is a problem in the result. */
 export async function openConfigSource(options: ConfigSourceOptions): Promise<ConfigSource> {
-  const { file, log, clock = systemClock } = options;
-  const lastGoodFile = join(options.stateDir, 'last-good-config.json');
+  const { file, policy, log, clock = systemClock } = options;
   const listeners = new Set<(loaded: LoadedConfig) => void>();
-  let kept = await readIfThere(lastGoodFile).catch(() => undefined);
-  let current = await load(file, kept === undefined ? undefined : lastGoodOf(kept));
-  let work: Promise<void> = keep(current.config);
+  const kept = { config: keeper(options, 'config'), policy: keeper(options, 'policy') };
+  const lastGood = { config: await kept.config.load(), policy: await kept.policy.load() };
+  let state = await load({ file, policy }, { config: { lastGood: lastGood.config }, policy: { lastGood: lastGood.policy } });
+  let work: Promise<void> = keep();
   let closed = false;
   let cancelSettle: (() => void) | undefined;
   let cancelRecheck = clock.after(recheckMs, recheck);
 
-  async function keep(config: Config): Promise<void> {
-    const text = `${JSON.stringify(config, null, 2)}\n`;
-    if (text === kept) return;
-    try {
-      await writePrivateFile(lastGoodFile, text);
-      kept = text;
-    } catch (error) {
-      log.warn('the last good config cannot be kept', { file: lastGoodFile, error: messageOf(error) });
-    }
+  async function keep(): Promise<void> {
+    await kept.config.save(state.config.lastGood);
+    await kept.policy.save(state.policy.reading && state.policy.lastGood);
   }
 
   async function readAgain(): Promise<void> {
-    const loaded = stillThere(current, await load(file, current.config));
-    if (closed || JSON.stringify(loaded) === JSON.stringify(current)) return;
-    current = loaded;
-    for (const listener of listeners) listener(loaded);
-    await keep(loaded.config);
+    const next = await load({ file, policy }, state);
+    if (closed || JSON.stringify(next.loaded) === JSON.stringify(state.loaded)) return;
+    state = next;
+    for (const listener of listeners) listener(next.loaded);
+    await keep();
   }
 
   function reload(): Promise<void> {
@@ -92,13 +109,15 @@ export async function openConfigSource(options: ConfigSourceOptions): Promise<Co
     cancelRecheck = clock.after(recheckMs, recheck);
   }
 
-  const watching = watchFile(file, settle, (error) => {
-    log.warn('the config file cannot be watched; it is read once a minute', { file, error: messageOf(error) });
-  });
+  const watches = [file, ...(policy ? [policy.file] : [])].map((watched) =>
+    watchFile(watched, settle, (error) => {
+      log.warn('the file cannot be watched; it is read once a minute', { file: watched, error: messageOf(error) });
+    }),
+  );
 
   return {
     get current() {
-      return current;
+      return state.loaded;
     },
     onChange(listener) {
       listeners.add(listener);
@@ -110,78 +129,109 @@ export async function openConfigSource(options: ConfigSourceOptions): Promise<Co
       cancelSettle?.();
       cancelRecheck();
       listeners.clear();
-      const stop = await watching;
-      await stop?.();
+      const stops = await Promise.all(watches);
+      await Promise.all(stops.map((stop) => stop?.()));
       await work;
     },
   };
 }
 
-async function load(file: string, lastGood: Config | undefined): Promise<LoadedConfig> {
-  try {
-    const text = await readIfThere(file);
-    if (text === undefined) return { file, exists: false, config: defaultConfig, held: [], unused: [], problems: [] };
-    return { file, exists: true, ...parseConfig(text, lastGood) };
-  } catch (error) {
-    const consequence = lastGood === undefined ? 'the defaults are in force' : 'the last good config stays in force';
-    const unreadable = problem('the config file', 'a readable file', messageOf(error), consequence);
-    return { file, exists: true, config: lastGood ?? defaultConfig, held: [], unused: [], problems: [unreadable] };
+/** What is remembered of one file between two loads. */
+interface Side {
+  readonly lastGood: Settings | undefined;
+  /** Undefined when there has been no such file since the start. */
+  readonly reading?: SettingsReading | undefined;
+}
+
+interface State {
+  readonly loaded: LoadedConfig;
+  readonly config: Side;
+  readonly policy: Side;
+}
+
+async function load(
+  { file, policy }: Pick<ConfigSourceOptions, 'file' | 'policy'>,
+  before: Pick<State, 'config' | 'policy'>,
+): Promise<State> {
+  const policyContent = policy === undefined ? ({ kind: 'absent' } as const) : await readPolicyFile(policy);
+  const configContent = await readConfigFile(file);
+  const policyReading = readSide('policy', policyContent, before.policy);
+  const configReading = readSide('config', configContent, before.config, policyReading?.settings);
+  const resolved = resolveConfig(
+    { policy: policyReading, config: configReading ?? readingOfSettings('config') },
+    { policy: before.policy.lastGood, config: before.config.lastGood },
+  );
+  return {
+    loaded: {
+      file,
+      exists: configContent.kind !== 'absent',
+      config: resolved.config,
+      held: resolved.held,
+      problems: goneProblems('config', configContent, configReading) ?? resolved.problems.config,
+      policy: {
+        file: policy?.file ?? null,
+        inForce: saysAnything(resolved.inForce.policy),
+        problems: goneProblems('policy', policyContent, policyReading) ?? resolved.problems.policy,
+      },
+    },
+    config: { reading: configReading, lastGood: resolved.inForce.config },
+    policy: { reading: policyReading, lastGood: policyReading && resolved.inForce.policy },
+  };
+}
+
+function readSide(
+  kind: FileKind,
+  content: FileContent,
+  before: Side,
+  policy?: ReadingContext['policy'],
+): SettingsReading | undefined {
+  const context = { kind, lastGood: before.lastGood, policy };
+  switch (content.kind) {
+    case 'text':
+      return readSettings(content.text, context);
+    case 'unusable':
+      return unusable(`the ${kind} file`, content.expected, content.found, context);
+    case 'absent':
+      return before.reading;
   }
 }
 
 /** A file that vanishes is an accident more often than a wish: what was in force stays, until it is back or the relay restarts. */
-function stillThere(before: LoadedConfig, loaded: LoadedConfig): LoadedConfig {
-  const wasNeverThere = !before.exists && before.problems.length === 0;
-  if (loaded.exists || wasNeverThere) return loaded;
+function goneProblems(
+  kind: FileKind,
+  content: FileContent,
+  reading: SettingsReading | undefined,
+): readonly ConfigProblem[] | undefined {
+  if (content.kind !== 'absent' || reading === undefined) return undefined;
   const consequence = 'what was in force stays in force until it is back or the relay restarts';
+  return [problem(`the ${kind} file`, 'a file', 'none: it is gone', consequence)];
+}
+
+/** Keeps what was last good of a file in the state folder. */
+function keeper({ stateDir, log }: ConfigSourceOptions, kind: FileKind) {
+  const file = join(stateDir, `last-good-${kind}.json`);
+  let kept: string | undefined;
   return {
-    ...before,
-    exists: false,
-    problems: [problem('the config file', 'a file', 'none: it is gone', consequence)],
+    async load(): Promise<Settings | undefined> {
+      kept = await readFile(file, 'utf8').catch(() => undefined);
+      if (kept === undefined) return undefined;
+      const read = readSettings(kept, { kind, lastGood: undefined });
+      return read.problems.length > 0 ? undefined : resolveConfig({})
+    },
+    async save(settings: Settings | undefined): Promise<void> {
+      const text = settings && `${JSON.stringify(settings, null, 2)}\n`;
+      if (text === kept) return;
+      try {
+        if (text === undefined) await rm(file, { force: true });
+        else await writePrivateFile(file, text);
+        kept = text;
+      } catch (error) {
+        log.warn(`the last good ${kind} cannot be kept`, { file, error: messageOf(error) });
+      }
+    },
   };
-}
-
-function lastGoodOf(text: string): Config | undefined {
-  const { config, problems } = parseConfig(text, undefined);
-  return problems.length === 0 ? config : undefined;
-}
-
-/** The file's text; undefined when there is no such file. Rejects when it is there and cannot be read. */
-async function readIfThere(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) {
-      return undefined;
-    }
-    throw error;
-  }
 }
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-/**
- * Calls `onEvent` on everything that happens to the file, which may not exist yet, nor its folder.
- * chokidar is loaded late: the relay must accept before it watches. Resolves with the way to stop, where there is a watch.
- */
-async function watchFile(
-  file: string,
-  onEvent: () => void,
-  onError: (error: unknown) => void,
-): Promise<(() => Promise<void>) | undefined> {
-  try {
-    const { watch } = await import('chokidar');
-    // One native watch per folder on the way: a recursive one would wake on every write of a state folder beside the file.
-    const watcher = watch(file, { backend: 'native', ignorePermissionErrors: true });
-    watcher.on('all', onEvent);
-    watcher.on('error', onError);
-    // What changed between the first read and now.
-    watcher.on('ready', onEvent);
-    return () => watcher.close();
-  } catch (error) {
-    onError(error);
-    return undefined;
-  }
 }
