@@ -118,7 +118,9 @@ test('a file that is broken at start falls back to the last good one of an earli
   await write('{"listen": ');
   const second = await openSource();
   expect(port(second)).toBe(1_001);
-  expect(second.current.config.destinations).toMatchObject([destination]);
+  expect(second.current.config.destinations).toMatchObject([
+    { name: 'span', preset: 'span', credential: { tokens: [{ source: 'config', token: 'secret' }] } },
+  ]);
   expect(second.current.problems).toHaveLength(1);
 });
 

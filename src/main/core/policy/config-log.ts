@@ -3,14 +3,13 @@ import type { LoadedConfig } from './config-source.ts';
 
 /** Logs what a config changes, against the one before: mistakes that are new or gone, and what is in force now. */
 export function logConfig(log: Log, loaded: LoadedConfig, before?: LoadedConfig): void {
-  const { file } = loaded;
-  const problems = messagesOf(loaded);
-  const known = messagesOf(before);
-  for (const problem of problems.filter((one) => !known.includes(one))) log.warn('config', { file, problem });
-  const corrected = known.filter((one) => !problems.includes(one)).length;
-  if (corrected > 0) log.info('config mistake corrected', { file, corrected, remaining: problems.length });
-  for (const key of loaded.unused) {
-    if (before?.unused.includes(key) !== true) log.info(`${key} is not used by this version`, { file });
+  const { file, policy } = loaded;
+  logProblems(log, 'config', { file, problems: loaded.problems, known: before?.problems });
+  if (policy.file !== null) {
+    logProblems(log, 'policy', { file: policy.file, problems: policy.problems, known: before?.policy.problems });
+    if (policy.inForce !== (before?.policy.inForce ?? false)) {
+      log.info(policy.inForce ? 'a policy is in force' : 'no policy is in force any more', { file: policy.file });
+    }
   }
   const names = namesOf(loaded);
   const namesBefore = namesOf(before);
@@ -22,8 +21,21 @@ export function logConfig(log: Log, loaded: LoadedConfig, before?: LoadedConfig)
   });
 }
 
-function messagesOf(loaded: LoadedConfig | undefined): readonly string[] {
-  return loaded?.problems.map(({ message }) => message) ?? [];
+function logProblems(
+  log: Log,
+  what: 'config' | 'policy',
+  told: {
+    readonly file: string;
+    readonly problems: LoadedConfig['problems'];
+    readonly known: LoadedConfig['problems'] | undefined;
+  },
+): void {
+  const { file } = told;
+  const problems = told.problems.map(({ message }) => message);
+  const known = told.known?.map(({ message }) => message) ?? [];
+  for (const problem of problems.filter((one) => !known.includes(one))) log.warn(what, { file, problem });
+  const corrected = known.filter((one) => !problems.includes(one)).length;
+  if (corrected > 0) log.info(`${what} mistake corrected`, { file, corrected, remaining: problems.length });
 }
 
 /** Also of destinations that wait for a mistake to be corrected. */

@@ -11,6 +11,14 @@ export interface ConfigProblem {
   readonly message: string;
 }
 
+/** What is wrong at one key of a destination, before it is known what comes of it. */
+export interface Mistake {
+  /** The key within the destination, such as `.endpoint`; empty for the destination itself. */
+  readonly key: string;
+  readonly expected: string;
+  readonly found: string;
+}
+
 export function problem(key: string, expected: string, found: string, consequence: string): ConfigProblem {
   return { key, expected, found, message: `${key}: expected ${expected}, found ${found}; ${consequence}.` };
 }
@@ -37,15 +45,18 @@ export function describeKind(value: unknown): string {
 
 /** A URL without user name, password and query; by its kind only when it is none. */
 export function describeUrl(value: unknown): string {
-  if (typeof value !== 'string' || !URL.canParse(value)) return describeKind(value);
-  const { protocol, host, pathname, username, password, search, hash } = new URL(value);
+  if (typeof value !== 'string') return describeKind(value);
+  const [hostAndPort] = /^[\w.-]+:\d{1,5}(?=\/|$)/.exec(value) ?? [];
+  if (hostAndPort !== undefined) return `${describeValue(hostAndPort)}, which has no https:// or http://`;
+  const url = URL.parse(value);
+  if (url === null || url.host === '') return describeKind(value);
+  const { protocol, host, pathname, username, password, search, hash } = url;
   const hidden = [
     ...(username !== '' || password !== '' ? ['a user name or password'] : []),
     ...(search !== '' ? ['a query'] : []),
     ...(hash !== '' ? ['a fragment'] : []),
   ];
-  const shown =
-    host === '' ? `a "${protocol}" URL` : describeValue(`${protocol}//${host}${pathname === '/' ? '' : pathname}`);
+  const shown = describeValue(`${protocol}//${host}${pathname === '/' ? '' : pathname}`);
   return hidden.length === 0 ? shown : `${shown} with ${hidden.join(' and ')}`;
 }
 
@@ -69,4 +80,9 @@ export function unknownKeys(at: string, value: object, known: readonly string[])
 /** A key as it may be shown: what does not look like a key may be a secret in the wrong place. */
 export function describeKey(key: string): string {
   return /^[\w$-]{1,40}$/.test(key) ? key : `(a key of ${countOf(key.length, 'character')})`;
+}
+
+/** The name of a header, an attribute or a parameter as it may be shown: a whole `Name: value` in its place may hold a secret. */
+export function describeName(name: string): string {
+  return /^[\w.-]{1,64}$/.test(name) ? name : describeKey(name);
 }

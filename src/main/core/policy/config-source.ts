@@ -2,19 +2,19 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, systemClock } from '../clock.ts';
 import type { Log } from '../log.ts';
-import { type Config, defaultConfig, type HeldDestination, resolveConfig } from './config.ts';
+import { type Config, type HeldDestination, resolveConfig } from './config.ts';
 import { type ConfigProblem, problem } from './config-problem.ts';
 import { type FileContent, type PolicyFile, readConfigFile, readPolicyFile } from './policy-file.ts';
 import { writePrivateFile } from './private-file.ts';
 import {
   type FileKind,
-  noSettings,
   type ReadingContext,
   readingOfSettings,
   readSettings,
   type Settings,
   type SettingsReading,
   saysAnything,
+  settingsOf,
   unusable,
 } from './settings.ts';
 import { watchFile } from './watch-file.ts';
@@ -73,7 +73,10 @@ export async function openConfigSource(options: ConfigSourceOptions): Promise<Co
   const listeners = new Set<(loaded: LoadedConfig) => void>();
   const kept = { config: keeper(options, 'config'), policy: keeper(options, 'policy') };
   const lastGood = { config: await kept.config.load(), policy: await kept.policy.load() };
-  let state = await load({ file, policy }, { config: { lastGood: lastGood.config }, policy: { lastGood: lastGood.policy } });
+  let state = await load(
+    { file, policy },
+    { config: { lastGood: lastGood.config }, policy: { lastGood: lastGood.policy } },
+  );
   let work: Promise<void> = keep();
   let closed = false;
   let cancelSettle: (() => void) | undefined;
@@ -215,8 +218,7 @@ function keeper({ stateDir, log }: ConfigSourceOptions, kind: FileKind) {
     async load(): Promise<Settings | undefined> {
       kept = await readFile(file, 'utf8').catch(() => undefined);
       if (kept === undefined) return undefined;
-      const read = readSettings(kept, { kind, lastGood: undefined });
-      return read.problems.length > 0 ? undefined : resolveConfig({})
+      return settingsOf(readSettings(kept, { kind, lastGood: undefined }));
     },
     async save(settings: Settings | undefined): Promise<void> {
       const text = settings && `${JSON.stringify(settings, null, 2)}\n`;

@@ -1,196 +1,82 @@
-import * as v from 'valibot';
-import { closest } from '../../../shared/closest.ts';
 import type { Signal } from '../../../shared/signal.ts';
-import {
-  type ConfigProblem,
-  describeKey,
-  describeKind,
-  describeValue,
-  problem,
-  unknownKeys,
-} from './config-problem.ts';
-import { type DestinationConfig, destinationNameOf, readDestination } from './destination-config.ts';
-import { parseJsonText } from './json-text.ts';
-import { aList, anObject, aPort, aText, maxAgeDays, maxBytes } from './schemas.ts';
+import type { ConfigProblem } from './config-problem.ts';
+import { joinedByName, lastGoodOf, withoutFalseRenames } from './join-destinations.ts';
+import type { Layers } from './merge-destination.ts';
+import { resolveDestination } from './resolve-destination.ts';
+import { defaults, noSettings, type Settings, type SettingsReading } from './settings.ts';
+import type { ConfiguredDestination } from './to-destination.ts';
 
-/** What is in force. Itself a valid config file, which is how the last good one is kept. */
+/** What is in force, of policy and config together. */
 export interface Config {
   readonly listen: {
     /** Ports on loopback; 0 lets the system choose. */
     readonly http: number;
     readonly grpc: number;
   };
-  readonly destinations: readonly DestinationConfig[];
+  /** The policy's first. */
+  readonly destinations: readonly ConfiguredDestination[];
   readonly spool: { readonly maxBytes: number; readonly maxAgeDays: number };
 }
 
-export const defaultConfig: Config = {
-  listen: { http: 14_318, grpc: 14_317 },
-  destinations: [],
-  spool: { maxBytes: 256 * 2 ** 20, maxAgeDays: 30 },
-};
+export const defaultConfig: Config = { listen: defaults.listen, destinations: [], spool: defaults.spool };
 
-export interface ParsedConfig {
+export interface ResolvedConfig {
   readonly config: Config;
-  readonly problems: readonly ConfigProblem[];
   /**
-   * Destinations that the file names but that cannot be used yet, because of a mistake. Data is to be kept for them,
+   * Destinations that the files name but that cannot be used yet, because of a mistake. Data is to be kept for them,
    * or what arrives before the mistake is mended would be lost to it.
    */
   readonly held: readonly HeldDestination[];
-  /** Keys of the config format that are well formed and that this version does not use. */
-  readonly unused: readonly string[];
+  readonly problems: Layers<readonly ConfigProblem[]>;
+  /** What each file contributes; kept as the last good. */
+  readonly inForce: Layers<Settings>;
 }
 
 export interface HeldDestination {
   readonly name: string;
+  readonly formerly?: string;
   readonly signals: readonly Signal[];
-  /** What has to be corrected first. */
+  /** What has to be corrected first, and in which file. */
   readonly mistake: string;
+  readonly by: 'policy' | 'config';
 }
 
 /**
- * Reads a config file key by key: what is valid applies; an invalid key keeps its last good value, else its default;
- * an invalid destination keeps the last good one of that name, else is left out (see `held`); a key that the relay does
- * not know is ignored; of broken JSON nothing applies. Every departure is a problem. Pure.
+ * Puts policy and config together: the policy wins key by key, and destinations are joined by name. A destination with a
+ * mistake keeps its last good settings, else it is left out (see `held`). Pure.
  */
-export function parseConfig(text: string, lastGood: Config | undefined): ParsedConfig {
-  const json = parseJsonText(text);
-  const fallback = lastGood ?? defaultConfig;
-  const wholeKept = lastGood === undefined ? 'the defaults are in force' : 'the last good config stays in force';
-  if (!json.ok) {
-    const key = `line ${json.line}, column ${json.column}`;
-    return { config: fallback, problems: [problem(key, json.expected, json.found, wholeKept)], held: [], unused: [] };
-  }
-  if (!v.is(anObject, json.value)) {
-    const mistake = problem('the config file', 'a JSON object', describeKind(json.value), wholeKept);
-    return { config: fallback, problems: [mistake], held: [], unused: [] };
-  }
-
-  const reader = valueReader(lastGood !== undefined);
-  const file = json.value;
-  const topKeys = [...Object.keys(defaultConfig), 'resourceAttributes'];
-  reader.unknown('', file, topKeys);
-  const listen = reader.group(file, 'listen', Object.keys(defaultConfig.listen));
-  const spool = reader.group(file, 'spool', Object.keys(defaultConfig.spool));
-  const ports = {
-    http: reader.value(listen, 'listen.http', aPort, fallback.listen.http, defaultConfig.listen.http),
-    grpc: reader.value(listen, 'listen.grpc', aPort, fallback.listen.grpc, defaultConfig.listen.grpc),
+export function resolveConfig(
+  read: { readonly policy: SettingsReading | undefined; readonly config: SettingsReading },
+  lastGood: Layers<Settings | undefined>,
+): ResolvedConfig {
+  const shared = { policy: read.policy?.settings ?? noSettings, config: read.config.settings };
+  const { policy, config } = shared;
+  const listen = {
+    http: policy.listen.http ?? config.listen.http ?? defaults.listen.http,
+    grpc: policy.listen.grpc ?? config.listen.grpc ?? defaults.listen.grpc,
   };
-  const limits = {
-    maxBytes: reader.value(spool, 'spool.maxBytes', maxBytes, fallback.spool.maxBytes, defaultConfig.spool.maxBytes),
-    maxAgeDays: reader.value(
-      spool,
-      'spool.maxAgeDays',
-      maxAgeDays,
-      fallback.spool.maxAgeDays,
-      defaultConfig.spool.maxAgeDays,
-    ),
+  const spool = {
+    maxBytes: policy.spool.maxBytes ?? config.spool.maxBytes ?? defaults.spool.maxBytes,
+    maxAgeDays: policy.spool.maxAgeDays ?? config.spool.maxAgeDays ?? defaults.spool.maxAgeDays,
   };
-  const misspelt = Object.keys(file).some((key) => !topKeys.includes(key) && closest(key, topKeys) === 'destinations');
-  if (misspelt && file.destinations === undefined && fallback.destinations.length > 0) {
-    const consequence = 'the last good ones stay in force, because an unknown key may be meant for it';
-    reader.problems.push(problem('destinations', 'a list', 'nothing', consequence));
-  }
-  const entries = reader.value(file, 'destinations', aList, undefined, misspelt ? undefined : []);
-  const read = entries === undefined ? undefined : readDestinations(entries, Object.values(ports), lastGood);
-  const unused = [...reader.unused(file, 'resourceAttributes', v.pipe(anObject, v.record(v.string(), aText)))];
+  const renames = withoutFalseRenames(joinedByName(read.policy?.destinations ?? [], read.config.destinations));
+  const resolved = renames.readings.map((readings) =>
+    resolveDestination(readings, { shared, ownPorts: Object.values(listen), lastGood: lastGoodOf(readings, lastGood) }),
+  );
+  const problems = (file: 'policy' | 'config') => [
+    ...(read[file]?.problems ?? []),
+    ...resolved.flatMap((one) => one.problems[file]),
+    ...renames.problems[file],
+  ];
+  const used = (file: 'policy' | 'config') =>
+    resolved.flatMap(({ used }) => (used?.[file] === undefined ? [] : [used[file]]));
   return {
-    config: { listen: ports, destinations: read?.destinations ?? fallback.destinations, spool: limits },
-    problems: [...reader.problems, ...(read?.problems ?? [])],
-    held: read?.held ?? [],
-    unused,
-  };
-}
-
-type Group = Readonly<Record<string, unknown>> | 'invalid';
-
-/** Reads single values, collecting problems. */
-function valueReader(hasLastGood: boolean) {
-  const problems: ConfigProblem[] = [];
-  const kept = (value: unknown) => {
-    const shown = v.is(v.union([v.number(), v.string()]), value) ? ` ${describeValue(value)}` : '';
-    return hasLastGood ? `the last good value${shown} stays in force` : `the default${shown} is in force`;
-  };
-  return {
-    problems,
-    unknown(at: string, value: object, known: readonly string[]): void {
-      problems.push(...unknownKeys(at, value, known));
-    },
-    /** An object of known keys; empty when it is absent. */
-    group(file: Readonly<Record<string, unknown>>, key: string, known: readonly string[]): Group {
-      const value = file[key] ?? (Object.hasOwn(file, key) ? file[key] : {});
-      if (!v.is(anObject, value)) {
-        problems.push(problem(key, 'an object', describeKind(value), kept(undefined)));
-        return 'invalid';
-      }
-      problems.push(...unknownKeys(`${key}.`, value, known));
-      return value;
-    },
-    /** The value when it is valid, the default when it is absent, and `lastGood` when it is invalid. */
-    value<T, L>(group: Group, key: string, schema: v.GenericSchema<unknown, T>, lastGood: L, whenAbsent: T): T | L {
-      if (group === 'invalid') return lastGood;
-      const found = group[key.slice(key.lastIndexOf('.') + 1)];
-      if (found === undefined) return whenAbsent;
-      const parsed = v.safeParse(schema, found);
-      if (parsed.success) return parsed.output;
-      problems.push(problem(key, parsed.issues[0].message, describeValue(found), kept(lastGood)));
-      return lastGood;
-    },
-    /** The key itself when it is there and well formed. */
-    unused(group: Group, key: string, schema: v.GenericSchema): string[] {
-      const found = group === 'invalid' ? undefined : group[key.slice(key.lastIndexOf('.') + 1)];
-      if (found === undefined) return [];
-      const [issue] = v.safeParse(schema, found).issues ?? [];
-      if (issue === undefined) return [key];
-      const at = issue.path === undefined ? key : `${key}.${describeKey(String(issue.path[0].key))}`;
-      problems.push(problem(at, issue.message, describeKind(issue.input), 'this version does not use it'));
-      return [];
+    config: { listen, destinations: resolved.flatMap(({ destination }) => destination ?? []), spool },
+    held: resolved.flatMap(({ held }) => held ?? []),
+    problems: { policy: problems('policy'), config: problems('config') },
+    inForce: {
+      policy: { ...policy, destinations: used('policy') },
+      config: { ...config, destinations: used('config') },
     },
   };
-}
-
-function readDestinations(entries: readonly unknown[], ownPorts: readonly number[], lastGood: Config | undefined) {
-  const destinations: DestinationConfig[] = [];
-  const held: HeldDestination[] = [];
-  const problems: ConfigProblem[] = [];
-  const taken = new Set<string>();
-  const lastGoodOf = (name: string | undefined) => lastGood?.destinations.find((one) => one.name === name);
-  const unnamed = unnamedBy(entries, lastGood);
-  const leftOut = ['this destination is left out', ...unnamed.map(keptWords)].join('; ');
-  const consequence = (name: string | undefined) => {
-    if (name === undefined) return leftOut;
-    if (lastGoodOf(name) !== undefined) return `"${name}" keeps its last good settings`;
-    return `nothing is sent to "${name}" until this is corrected, its data is kept`;
-  };
-  let anyLeftOut = false;
-  for (const [index, entry] of entries.entries()) {
-    const key = `destinations[${index}]`;
-    const reading = readDestination(entry, key, ownPorts, consequence);
-    const { name } = reading;
-    const isTaken = name !== undefined && taken.has(name.toLowerCase());
-    if (isTaken) problems.push(problem(`${key}.name`, 'a name of its own', `"${name}" again`, leftOut));
-    else problems.push(...reading.problems);
-    if (name === undefined || isTaken) {
-      anyLeftOut = true;
-      continue;
-    }
-    taken.add(name.toLowerCase());
-    const inForce = reading.destination ?? lastGoodOf(name);
-    if (inForce === undefined) held.push({ name, signals: reading.signals, mistake: reading.mistake });
-    else destinations.push(inForce);
-  }
-  // An entry without a usable name may be any of them, and what is not configured is owed nothing.
-  if (anyLeftOut) destinations.push(...unnamed);
-  return { destinations, held, problems };
-}
-
-/** The last good destinations that no entry names. */
-function unnamedBy(entries: readonly unknown[], lastGood: Config | undefined): readonly DestinationConfig[] {
-  const named = new Set(entries.map((entry) => destinationNameOf(entry)?.toLowerCase()));
-  return lastGood?.destinations.filter(({ name }) => !named.has(name.toLowerCase())) ?? [];
-}
-
-function keptWords({ name }: DestinationConfig): string {
-  return `"${name}", which no entry names, stays as it was, because this may be it`;
 }

@@ -1,9 +1,24 @@
-/** Vendors whose endpoint and credential header are known, so that a config needs only a token. */
-export const presets = {
-  /** Span's own onboarding guide for Claude Code names this endpoint and header. */
-  span: { endpoint: 'https://otel.span.app:443', credentialHeader: 'X-Span-Token' },
-} as const;
+import type { Preset } from './presets/preset.ts';
+import { span } from './presets/span.ts';
 
-export type PresetName = keyof typeof presets;
+/** In the order in which people are told of them. */
+export const presetNames = ['span'] as const;
 
-export const presetNames = ['span'] as const satisfies readonly PresetName[];
+export type PresetName = (typeof presetNames)[number];
+
+export const presets: Readonly<Record<PresetName, Preset>> = { span };
+
+/** A template with its `{parameters}` filled in; undefined when one of them is not known. */
+export function filledIn(
+  template: string,
+  { parameters }: Preset,
+  given: Readonly<Record<string, string>>,
+): string | undefined {
+  let complete = true;
+  const filled = template.replace(/\{(\w+)\}/g, (_, name: string) => {
+    const value = given[name] ?? parameters[name]?.usual;
+    complete &&= value !== undefined;
+    return value ?? '';
+  });
+  return complete ? filled : undefined;
+}

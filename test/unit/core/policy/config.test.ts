@@ -1,33 +1,26 @@
 import { describe, expect, test } from 'vitest';
 import { heldDestination } from '../../../../src/main/core/delivery/destination.ts';
-import { type Config, defaultConfig, parseConfig } from '../../../../src/main/core/policy/config.ts';
-import { toDestinations } from '../../../../src/main/core/policy/to-destinations.ts';
+import { defaultConfig } from '../../../../src/main/core/policy/config.ts';
+import { destinationsOf } from '../../../../src/main/core/policy/in-force.ts';
+import { noSettings, type Settings } from '../../../../src/main/core/policy/settings.ts';
+import { parse } from '../../../support/configs.ts';
 
-const read = (value: unknown, lastGood?: Config) => parseConfig(JSON.stringify(value), lastGood);
-const withDestination = (destination: unknown, lastGood?: Config) => read({ destinations: [destination] }, lastGood);
+const read = (value: unknown, lastGood?: Settings) => parse(JSON.stringify(value), lastGood);
+const withDestination = (destination: unknown, lastGood?: Settings) => read({ destinations: [destination] }, lastGood);
 const messages = (parsed: { problems: readonly { message: string }[] }) =>
   parsed.problems.map(({ message }) => message);
 
-const lastGood: Config = {
+const lastGood: Settings = {
+  ...noSettings,
   listen: { http: 4_000, grpc: 4_001 },
-  destinations: [
-    {
-      name: 'span',
-      preset: 'span',
-      endpoint: 'https://otel.span.app:443',
-      token: 'old-token',
-      headers: {},
-      signals: ['metrics'],
-      allowInsecure: false,
-      timeoutMs: 5_000,
-    },
-  ],
+  destinations: [{ name: 'span', preset: 'span', token: 'old-token', signals: ['metrics'], timeoutMs: 5_000 }],
   spool: { maxBytes: 2 ** 21, maxAgeDays: 7 },
 };
+const [lastGoodSpan] = read(lastGood).config.destinations;
 
 describe('a valid config', () => {
   test('an empty object means the defaults', () => {
-    expect(read({})).toEqual({ config: defaultConfig, problems: [], held: [], unused: [] });
+    expect(read({})).toEqual({ config: defaultConfig, problems: [], held: [], inForce: noSettings });
   });
 
   test('every key is taken over', () => {
@@ -50,21 +43,16 @@ describe('a valid config', () => {
       listen: { http: 0, grpc: 0 },
       destinations: [
         {
-          name: 'span',
+          ...heldDestination('span'),
           preset: 'span',
           endpoint: 'https://otel.span.app:443',
-          token: 'secret',
-          headers: {},
-          signals: ['metrics', 'logs', 'traces'],
-          allowInsecure: false,
-          timeoutMs: 30_000,
+          identity: 'work_email',
+          credential: { header: 'X-Span-Token', tokens: [{ source: 'config', token: 'secret' }] },
         },
         {
-          name: 'collector',
+          ...heldDestination('collector', ['metrics', 'logs']),
           endpoint: 'http://127.0.0.1:4318',
           headers: { Authorization: 'Bearer x y' },
-          signals: ['metrics', 'logs'],
-          allowInsecure: false,
           timeoutMs: 2_000,
         },
       ],
@@ -73,11 +61,11 @@ describe('a valid config', () => {
   });
 
   test('what is in force is itself a config without problems, so that it can be kept as the last good one', () => {
-    expect(read(lastGood)).toEqual({ config: lastGood, problems: [], held: [], unused: [] });
+    expect(read(lastGood)).toMatchObject({ inForce: lastGood, problems: [], held: [] });
   });
 
   test('a byte order mark is skipped', () => {
-    expect(parseConfig('\uFEFF{}', undefined).problems).toEqual([]);
+    expect(parse('\uFEFF{}').problems).toEqual([]);
   });
 
   test.each([
@@ -135,7 +123,28 @@ describe('an invalid key', () => {
       { spool: { maxAgeDays: 0 } },
       'spool.maxAgeDays: expected a number of days from 1 to 3,650, found 0; the default 30 is in force.',
     ],
-    [{ destinations: {} }, 'destinations: expected a list, found an object; the default is in force.'],
+    [{ destinations: {} }, 'destinations: expected a list, found an object; none is configured.'],
+    [{ network: 'none' }, 'network: expected an object, found a text of 4 characters; the default is in force.'],
+    [
+      { network: { proxy: 'proxy.example.com:3128' } },
+      'network.proxy: expected "system", "none" or the URL of a proxy such as http://proxy.example.com:3128, found "proxy.example.com:3128", which has no https:// or http://; the default is in force.',
+    ],
+    [
+      { network: { caFile: '~/ca.pem' } },
+      'network.caFile: expected an absolute path (~ and variables are not expanded), found "~/ca.pem"; the default is in force.',
+    ],
+    [
+      { resourceAttributes: ['work_email'] },
+      'resourceAttributes: expected an object, found a list of 1; no attribute is added.',
+    ],
+    [
+      { resourceAttributes: { work_email: 7 } },
+      'resourceAttributes.work_email: expected a text of 1 to 1,024 characters, or an object with it as "value" and with "override": true or false, found a number; it is not added.',
+    ],
+    [
+      { resourceAttributes: { 'work email': 'a@b.example' } },
+      'resourceAttributes: expected a name of a letter or _, then letters, digits, ., _, - or /, at most 128 characters in all, found the name (a key of 10 characters); it is not added.',
+    ],
   ])('%j is named with what was expected, found, and what happens', (value, message) => {
     const parsed = read(value);
     expect(messages(parsed)).toEqual([message]);
@@ -155,7 +164,7 @@ describe('an invalid key', () => {
   });
 
   test('destinations that are no list keep the last good ones', () => {
-    expect(read({ destinations: 'span' }, lastGood).config.destinations).toEqual(lastGood.destinations);
+    expect(read({ destinations: 'span' }, lastGood).config.destinations).toEqual([lastGoodSpan]);
   });
 });
 
@@ -168,7 +177,7 @@ describe('an unknown key', () => {
     [{ spool: { maxbytes: 1 } }, 'unknown key "spool.maxbytes" is ignored; did you mean "maxBytes"?'],
     [
       { proxy: {} },
-      'unknown key "proxy" is ignored; the keys here are listen, destinations, spool, resourceAttributes.',
+      'unknown key "proxy" is ignored; the keys here are listen, destinations, spool, resourceAttributes, network.',
     ],
     [
       { destinations: [{ name: 'a', endpoint: 'https://a.example', singals: [] }] },
@@ -182,22 +191,6 @@ describe('an unknown key', () => {
   });
 });
 
-describe('a key of the format that this version does not use', () => {
-  test('is accepted when it is well formed', () => {
-    const parsed = read({ resourceAttributes: { work_email: 'dev@example.com' } });
-    expect(parsed).toMatchObject({ problems: [], config: defaultConfig, unused: ['resourceAttributes'] });
-  });
-
-  test.each([
-    [{ resourceAttributes: [] }, 'resourceAttributes', 'an object', 'a list of 0'],
-    [{ resourceAttributes: { team: 7 } }, 'resourceAttributes.team', 'a text', 'a number'],
-  ])('%j is a problem', (value, key, expected, found) => {
-    const { problems, unused } = read(value);
-    expect(problems).toEqual([expect.objectContaining({ key, expected, found })]);
-    expect(unused).toEqual([]);
-  });
-});
-
 describe('an invalid destination', () => {
   const ok = { name: 'a', endpoint: 'https://a.example' };
   test.each([
@@ -206,8 +199,8 @@ describe('an invalid destination', () => {
     ['destinations[0].name', { ...ok, name: 'a b' }, 'a name of letters'],
     ['destinations[0].name', { ...ok, name: '-a' }, 'a name of letters'],
     ['destinations[0].name', { ...ok, name: 'a'.repeat(64) }, 'a name of letters'],
-    ['destinations[0].preset', { ...ok, preset: 'linearb' }, '"span"'],
-    ['destinations[0].endpoint', { name: 'a' }, 'an http(s) URL, or "preset": "span"'],
+    ['destinations[0].preset', { ...ok, preset: 'linerb' }, '"span"'],
+    ['destinations[0].endpoint', { name: 'a' }, 'an http(s) URL, or a preset that has one, such as "preset": "span"'],
     ['destinations[0].endpoint', { ...ok, endpoint: 7 }, 'an http(s) URL'],
     ['destinations[0].endpoint', { ...ok, endpoint: '' }, 'an http(s) URL'],
     ['destinations[0].endpoint', { ...ok, endpoint: 'otel.example.com' }, 'an http(s) URL'],
@@ -219,7 +212,7 @@ describe('an invalid destination', () => {
     ['destinations[0].endpoint', { ...ok, endpoint: 'https://user:pass@a.example' }, 'without user name'],
     ['destinations[0].endpoint', { ...ok, endpoint: 'http://localhost:14318' }, "another address than the relay's own"],
     ['destinations[0].endpoint', { ...ok, endpoint: 'http://localhost:14317' }, "another address than the relay's own"],
-    ['destinations[0].token', { ...ok, token: 't' }, 'only beside a preset'],
+    ['destinations[0].token', { ...ok, token: 't' }, 'only beside "credentialHeader", or beside a preset'],
     ['destinations[0].token', { name: 'a', preset: 'span', token: 'a b' }, 'without blanks'],
     ['destinations[0].token', { name: 'a', preset: 'span', token: '' }, 'without blanks'],
     ['destinations[0].token', { name: 'a', preset: 'span', token: 5 }, 'without blanks'],
@@ -254,15 +247,16 @@ describe('an invalid destination', () => {
         signals: ['logs'],
         mistake:
           'destinations[0].endpoint: expected an http(s) URL such as https://otel.example.com, found a text of 7 characters',
+        by: 'config',
       },
     ]);
     expect(messages(parsed)[0]).toContain('nothing is sent to "a" until this is corrected, its data is kept.');
-    expect(toDestinations(parsed.config, parsed.held)).toEqual([heldDestination('a', ['logs'])]);
+    expect(destinationsOf(parsed)).toEqual([heldDestination('a', ['logs'])]);
   });
 
   test('keeps the last good one of that name', () => {
     const parsed = withDestination({ name: 'span', preset: 'span', token: 'new token' }, lastGood);
-    expect(parsed.config.destinations).toEqual(lastGood.destinations);
+    expect(parsed.config.destinations).toEqual([lastGoodSpan]);
     expect(parsed.held).toEqual([]);
     expect(messages(parsed)[0]).toContain('"span" keeps its last good settings.');
   });
@@ -294,7 +288,6 @@ describe('an invalid destination', () => {
 });
 
 describe('an entry that cannot be told to be one of the last good destinations', () => {
-  const [span] = lastGood.destinations;
   const other = { name: 'other', endpoint: 'https://other.example' };
 
   test.each([
@@ -305,7 +298,7 @@ describe('an entry that cannot be told to be one of the last good destinations',
   ])('%s keeps those that no entry names, and says so', (_, entry) => {
     const parsed = read({ destinations: [other, entry] }, lastGood);
     expect(parsed.config.destinations.map(({ name }) => name)).toEqual(['other', 'span']);
-    expect(parsed.config.destinations[1]).toEqual(span);
+    expect(parsed.config.destinations[1]).toEqual(lastGoodSpan);
     expect(messages(parsed)[0]).toMatch(
       /; this destination is left out; "span", which no entry names, stays as it was, because this may be it\.$/,
     );
@@ -319,7 +312,7 @@ describe('an entry that cannot be told to be one of the last good destinations',
 
   test('a misspelt "destinations" keeps them all', () => {
     const parsed = read({ destinatons: [other] }, lastGood);
-    expect(parsed.config.destinations).toEqual(lastGood.destinations);
+    expect(parsed.config.destinations).toEqual([lastGoodSpan]);
     expect(messages(parsed)).toEqual([
       'unknown key "destinatons" is ignored; did you mean "destinations"?',
       'destinations: expected a list, found nothing; the last good ones stay in force, because an unknown key may be meant for it.',
@@ -358,7 +351,7 @@ describe('broken JSON', () => {
     ['// comment\n{}', 1, 1, 'a value', '"/"'],
     ['{"a": 1', 1, 8, 'a comma or the closing bracket', 'the end of the file'],
   ])('%j is placed at line %i, column %i', (text, line, column, expected, found) => {
-    const parsed = parseConfig(text, undefined);
+    const parsed = parse(text);
     expect(parsed.problems).toEqual([
       expect.objectContaining({ key: `line ${line}, column ${column}`, expected, found }),
     ]);
@@ -366,14 +359,14 @@ describe('broken JSON', () => {
   });
 
   test('keeps the whole last good config', () => {
-    const parsed = parseConfig('{"listen": {"http": 5000}', lastGood);
-    expect(parsed.config).toEqual(lastGood);
+    const parsed = parse('{"listen": {"http": 5000}', lastGood);
+    expect(parsed.inForce).toEqual(lastGood);
     expect(messages(parsed)[0]).toContain('the last good config stays in force.');
   });
 
   test.each(['[]', '"x"', 'null', '5'])('%s is no config either', (text) => {
-    expect(parseConfig(text, lastGood).config).toEqual(lastGood);
-    expect(parseConfig(text, lastGood).problems[0]?.key).toBe('the config file');
+    expect(parse(text, lastGood).inForce).toEqual(lastGood);
+    expect(parse(text, lastGood).problems[0]?.key).toBe('the config file');
   });
 });
 
@@ -397,7 +390,7 @@ test.each([
 });
 
 test('broken JSON is not quoted: a token may stand there', () => {
-  const parsed = parseConfig('{"destinations": [{"token": CANARY"}]}', undefined);
+  const parsed = parse('{"destinations": [{"token": CANARY"}]}');
   expect(JSON.stringify(parsed.problems)).not.toContain('CANARY');
 });
 
@@ -409,7 +402,7 @@ describe('destinations for delivery', () => {
         { name: 'two', preset: 'span' },
       ],
     });
-    expect(toDestinations(config, []).map(({ credential }) => credential)).toEqual([
+    expect(config.destinations.map(({ credential }) => credential)).toEqual([
       { header: 'X-Span-Token', tokens: [{ source: 'config', token: 'a' }] },
       { header: 'X-Span-Token', tokens: [] },
     ]);
@@ -417,7 +410,7 @@ describe('destinations for delivery', () => {
 
   test('a credential given as a header is the credential', () => {
     const { config } = withDestination({ name: 'a', preset: 'span', headers: { 'x-span-token': 'a', 'X-Team': 'b' } });
-    expect(toDestinations(config, [])[0]).toMatchObject({
+    expect(config.destinations[0]).toMatchObject({
       headers: { 'X-Team': 'b' },
       credential: { header: 'X-Span-Token', tokens: [{ source: 'config', token: 'a' }] },
     });
@@ -429,7 +422,7 @@ describe('destinations for delivery', () => {
       endpoint: 'https://a.example',
       headers: { Authorization: 'Bearer b' },
     });
-    expect(toDestinations(config, [])).toEqual([
+    expect(config.destinations).toEqual([
       { ...heldDestination('a'), endpoint: 'https://a.example', headers: { Authorization: 'Bearer b' } },
     ]);
   });

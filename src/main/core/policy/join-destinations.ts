@@ -1,0 +1,57 @@
+import { type ConfigProblem, problem } from './config-problem.ts';
+import type { DestinationReading, DestinationSettings } from './destination-settings.ts';
+import type { Layers } from './merge-destination.ts';
+import type { DestinationReadings } from './resolve-destination.ts';
+import type { Settings } from './settings.ts';
+
+/** What both files say, by destination: the policy's first, then what only the config has. */
+export function joinedByName(
+  policy: readonly DestinationReading[],
+  config: readonly DestinationReading[],
+): readonly DestinationReadings[] {
+  const named = (list: readonly DestinationReading[], name: string) => list.find((one) => isSameName(one.name, name));
+  return [
+    ...policy.map((one) => ({ policy: one, config: named(config, one.name) })),
+    ...config.filter(({ name }) => !named(policy, name)).map((one) => ({ policy: undefined, config: one })),
+  ];
+}
+
+/** What was last good in each file for the same destination. */
+export function lastGoodOf(
+  { policy, config }: DestinationReadings,
+  lastGood: Layers<Settings | undefined>,
+): Layers<DestinationSettings | undefined> {
+  const name = (policy ?? config)?.name ?? '';
+  const find = (settings: Settings | undefined) => settings?.destinations.find((one) => isSameName(one.name, name));
+  return { policy: find(lastGood.policy), config: find(lastGood.config) };
+}
+
+/** Drops each `formerly` that names what cannot have been renamed: a destination of now, or one that another has become. */
+export function withoutFalseRenames(joined: readonly DestinationReadings[]): {
+  readonly readings: readonly DestinationReadings[];
+  readonly problems: Layers<readonly ConfigProblem[]>;
+} {
+  const taken = new Set(joined.map(({ policy, config }) => (policy ?? config)?.name.toLowerCase()));
+  const problems = { policy: [] as ConfigProblem[], config: [] as ConfigProblem[] };
+  const checked = (file: 'policy' | 'config', reading: DestinationReading | undefined) => {
+    const { formerly, settings } = reading ?? {};
+    if (reading === undefined || formerly === undefined) return reading;
+    if (!taken.has(formerly.toLowerCase())) return reading;
+    const expected = 'the former name of this destination alone';
+    const found = `"${formerly}", which another one has or had`;
+    problems[file].push(problem(`${reading.at}.formerly`, expected, found, 'there is no rename'));
+    const { formerly: _, ...kept } = settings ?? { name: reading.name };
+    return { ...reading, formerly: undefined, settings: settings && kept };
+  };
+  const readings = joined.map(({ policy, config }) => {
+    const both = { policy: checked('policy', policy), config: checked('config', config) };
+    const formerly = both.policy?.formerly ?? both.config?.formerly;
+    if (formerly !== undefined) taken.add(formerly.toLowerCase());
+    return both;
+  });
+  return { readings, problems };
+}
+
+function isSameName(one: string, other: string): boolean {
+  return one.toLowerCase() === other.toLowerCase();
+}
