@@ -9,7 +9,7 @@ export interface Preset {
   readonly documentation: string;
   /** Base URL; `{name}` stands for a parameter. Absent where the config has to give one. */
   readonly endpoint?: string;
-  /** Addresses of single signals, used as they are. */
+  /** Addresses of single signals, used as they are; with parameters, as above. */
   readonly endpoints?: Readonly<Partial<Record<Signal, string>>>;
   readonly protocol: Protocol;
   readonly compression: Destination['compression'];
@@ -18,6 +18,8 @@ export interface Preset {
   /** What the vendor documents to take. It is for people: a destination gets every signal unless its config says otherwise. */
   readonly signals: readonly Signal[];
   readonly identity: Destination['identity'];
+  /** Host names that are the vendor's. Absent where it can be anybody's. */
+  readonly hosts?: RegExp;
   readonly parameters: Readonly<Record<string, PresetParameter>>;
   /** What somebody who sets it up has to know; one sentence each. */
   readonly notes: readonly string[];

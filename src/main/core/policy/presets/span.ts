@@ -1,4 +1,3 @@
-import { signals } from '../../../../shared/signal.ts';
 import type { Preset } from './preset.ts';
 
 export const span: Preset = {
@@ -10,9 +9,10 @@ export const span: Preset = {
   credential: { header: 'X-Span-Token' },
   signals: ['metrics'],
   identity: 'work_email',
+  hosts: /(?:^|\.)span\.app$/,
   parameters: {},
   notes: [
-    'Set the resource attribute work_email to the e-mail address that is registered in Span: it tells whose telemetry it is.',
-    `Span's guide sets up metrics only; should it refuse ${signals.slice(1).join(' or ')}, give it "signals": ["metrics"].`,
+    'The resource attribute work_email has to be the e-mail address that is registered in Span: it tells whose telemetry it is.',
+    'Its guide sets up metrics only. Should it refuse the rest, give it "signals": ["metrics"].',
   ],
 };
