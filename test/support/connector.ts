@@ -1,16 +1,21 @@
 import type { Clock } from '../../src/main/core/clock.ts';
-import { type Connector, createConnector } from '../../src/main/core/delivery/network/connector.ts';
+import {
+  type Connector,
+  type ConnectorOptions,
+  createConnector,
+} from '../../src/main/core/delivery/network/connector.ts';
 import { noProxies } from '../../src/main/core/delivery/network/proxy-resolver.ts';
 import { createTrust } from '../../src/main/core/delivery/network/trust.ts';
+import { silentLog } from '../../src/main/core/log.ts';
 
-export interface TestConnectorOptions {
+export interface TestConnectorOptions extends Partial<ConnectorOptions> {
   readonly clock: Clock;
-  /** PEM certificates of authorities to trust instead of the runtime's own. */
+  /** PEM certificates of authorities that the system trusts, and the runtime does not. */
   readonly trustedCertificates?: readonly string[];
 }
 
 /** The real connector, without any proxy unless it is set for the destination. */
-export function testConnector({ clock, trustedCertificates }: TestConnectorOptions): Connector {
-  const trust = createTrust(trustedCertificates === undefined ? {} : { authorities: trustedCertificates });
-  return createConnector({ clock, proxyResolver: noProxies, trust });
+export function testConnector({ trustedCertificates = [], ...options }: TestConnectorOptions): Connector {
+  const trust = createTrust({ log: silentLog, readSystem: async () => trustedCertificates });
+  return createConnector({ proxyResolver: noProxies, trust, ...options });
 }

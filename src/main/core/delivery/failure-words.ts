@@ -1,17 +1,48 @@
-import type { PeerCertificate } from 'node:tls';
+import { tlsWords } from './network/tls-words.ts';
 import type { FailureReason } from './transport.ts';
 
-/** What was known when a request failed. */
-export interface FailureScene {
-  /** Host and port, as in the address. */
-  readonly host: string;
+/** Of whom a failure is told: the destination, or a proxy on the way to it. */
+export interface Party {
+  /** In the middle of a sentence: `api.example.com`, `the proxy proxy.example.com:3128`. Never holds a login. */
+  readonly name: string;
   readonly hostname: string;
+  /** What to check when it is not there: `the endpoint`, `the variable HTTPS_PROXY`. */
+  readonly setting: string;
+}
+
+/** What was known when a connection failed. */
+export interface FailureScene extends Party {
   /** The connection stood (for https: after the handshake). */
   readonly connected: boolean;
-  /** The other side's certificate, where it showed one. */
-  readonly certificate: Partial<PeerCertificate> | undefined;
+  /** By which protocol we meant to speak: `http/1.1` or `h2`. */
+  readonly alpn?: string;
+  /** For TLS. */
+  readonly handshake?: HandshakeScene;
+}
+
+/** What a TLS handshake was about. */
+export interface HandshakeScene {
+  /** What the other side showed, its own certificate first; empty where it showed none. */
+  readonly chain: readonly ShownCertificate[];
   /** Wall time in milliseconds: certificates expire by it. */
   readonly now: number;
+  /** The file of the authorities that are trusted besides the usual ones. */
+  readonly caFile?: string;
+  /** The file of the certificate that we show. */
+  readonly clientCert?: string;
+}
+
+/** What a person is told of a certificate. All of it is somebody else's text. */
+export interface ShownCertificate {
+  readonly subject: string;
+  readonly issuer: string;
+  /** The names that it is for. */
+  readonly names: readonly string[];
+  readonly validFrom: string;
+  readonly validTo: string;
+  readonly selfSigned: boolean;
+  /** It says where its issuer's certificate can be had, as those of public authorities do. */
+  readonly namesIssuerSource: boolean;
 }
 
 export interface FailureWords {
@@ -23,36 +54,44 @@ export interface FailureWords {
 /** Puts an error of node:http, node:net or node:tls into words that say what to do. Quotes nothing of the request. */
 export function describeFailure(error: unknown, scene: FailureScene): FailureWords {
   const code = errorCode(error);
-  const message = dnsWords(code, scene.hostname);
-  if (message !== undefined) return { reason: 'dns', code, message };
-  const distrust = tlsWords(code, scene);
-  if (distrust !== undefined) return { reason: 'tls', code, message: distrust };
-  if (code.startsWith('HPE_')) {
-    return {
-      reason: 'garbage',
-      code,
-      message: `What answers at ${scene.host} does not speak HTTP. Check the endpoint.`,
-    };
-  }
+  const dns = dnsWords(code, scene);
+  if (dns !== undefined) return { reason: 'dns', code, message: dns };
+  const tls = tlsWords(code, scene);
+  if (tls !== undefined) return { ...tls, code };
+  if (code.startsWith('HPE_')) return { ...parseWords(firstBytes(error), scene), code };
   if (scene.connected) {
-    return {
-      reason: 'reset',
-      code,
-      message: `${scene.host} broke the connection off before it had answered (${code}).`,
-    };
+    const hint = certificateHint(scene);
+    const message = capital(`${scene.name} broke the connection off before it had answered (${code}).${hint}`);
+    return { reason: 'reset', code, message };
   }
-  return { reason: 'connect', code, message: connectWords(code, scene.host) };
+  return { reason: 'connect', code, message: capital(connectWords(code, scene)) };
 }
 
 export function errorCode(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'UNKNOWN';
 }
 
-function dnsWords(code: string, hostname: string): string | undefined {
+/** For the start of a sentence; a host's name keeps its own. */
+export function capital(words: string): string {
+  return words.replace(/^the /, 'The ');
+}
+
+export function seconds(ms: number): string {
+  return `${Math.round(ms / 100) / 10} s`;
+}
+
+/** Some servers close without a word when they do not take our certificate. */
+function certificateHint({ handshake }: FailureScene): string {
+  return handshake?.clientCert === undefined
+    ? ''
+    : ` It may not accept the client certificate ${handshake.clientCert}.`;
+}
+
+function dnsWords(code: string, { hostname, setting }: Party): string | undefined {
   switch (code) {
     case 'ENOTFOUND':
     case 'ENODATA':
-      return `The name ${hostname} cannot be found. Check the endpoint's spelling, and whether this network or a VPN knows it.`;
+      return `The name ${hostname} cannot be found. Check the spelling in ${setting}, and whether this network or a VPN knows it.`;
     case 'EAI_AGAIN':
     case 'EAI_FAIL':
     case 'EAI_NODATA':
@@ -63,86 +102,48 @@ function dnsWords(code: string, hostname: string): string | undefined {
   }
 }
 
-function connectWords(code: string, host: string): string {
+function connectWords(code: string, { name, setting }: Party): string {
   switch (code) {
     case 'ECONNREFUSED':
-      return `${host} refuses the connection: nothing listens there. Check the endpoint and its port.`;
+      return `${name} refuses the connection: nothing listens there. Check ${setting} and its port.`;
     case 'ENETUNREACH':
     case 'EHOSTUNREACH':
     case 'EADDRNOTAVAIL':
     case 'ENETDOWN':
-      return `There is no way to ${host} from this network (${code}): is this machine offline, or off the VPN?`;
+      return `There is no way to ${name} from this network (${code}): is this machine offline, or off the VPN?`;
     case 'ETIMEDOUT':
-      return `${host} does not answer the attempt to connect: a firewall may be in between.`;
+      return `${name} does not answer the attempt to connect: a firewall may be in between.`;
     case 'ECONNRESET':
     case 'EPIPE':
-      return `${host} breaks the connection off while it is made (${code}): a firewall or proxy may be in between.`;
+      return `${name} breaks the connection off while it is made (${code}): a firewall or proxy may be in between.`;
     default:
-      return `No connection to ${host} (${code}).`;
+      return `No connection to ${name} (${code}).`;
   }
 }
 
-function tlsWords(code: string, { host, certificate, now }: FailureScene): string | undefined {
-  const clock = `this machine's clock says ${new Date(now).toISOString()}`;
-  switch (code) {
-    case 'CERT_HAS_EXPIRED':
-      return `The certificate of ${host} has expired${on(certificate?.valid_to)}. If that is not so, correct the date: ${clock}.`;
-    case 'CERT_NOT_YET_VALID':
-      return `The certificate of ${host} is not valid yet${from(certificate?.valid_from)}. Correct the date of this machine if it is wrong: ${clock}.`;
-    case 'ERR_TLS_CERT_ALTNAME_INVALID':
-      return `The certificate of ${host} is for another name: ${namesOf(certificate)}. Correct the endpoint.`;
-    case 'DEPTH_ZERO_SELF_SIGNED_CERT':
-    case 'SELF_SIGNED_CERT_IN_CHAIN':
-    case 'UNABLE_TO_GET_ISSUER_CERT':
-    case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
-    case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
-    case 'CERT_UNTRUSTED':
-    case 'INVALID_CA':
-      return `The certificate of ${host} was issued by ${issuerOf(certificate)}, which this machine does not trust. If a proxy of your company opens connections, IT has to add its certificate authority.`;
-    case 'CERT_REVOKED':
-    case 'CERT_REJECTED':
-    case 'CERT_SIGNATURE_FAILURE':
-    case 'CERT_CHAIN_TOO_LONG':
-    case 'PATH_LENGTH_EXCEEDED':
-    case 'INVALID_PURPOSE':
-    case 'HOSTNAME_MISMATCH':
-      return `The certificate of ${host} is not valid (${code}).`;
-    case 'EPROTO':
-      return `${host} does not speak TLS as expected. Does it take http instead of https, or a newer TLS version?`;
-    default:
-      return /^ERR_(SSL|TLS)_/.test(code)
-        ? `No secure connection to ${host} (${code}). Does it take http instead of https, or a newer TLS version?`
-        : undefined;
+/** What llhttp could not read, where Node says. */
+function firstBytes(error: unknown): Buffer {
+  const raw: unknown = error instanceof Error && 'rawPacket' in error ? error.rawPacket : undefined;
+  return Buffer.isBuffer(raw) ? raw : Buffer.alloc(0);
+}
+
+function parseWords(bytes: Buffer, { name, setting }: Party): Omit<FailureWords, 'code'> {
+  if (isHttp2(bytes)) {
+    const message = `${name} speaks HTTP/2 only, as gRPC does. Set the protocol of this destination to grpc, or use the port for OTLP over HTTP (commonly 4318).`;
+    return { reason: 'other-protocol', message: capital(message) };
   }
+  if (isTlsAlert(bytes)) {
+    return { reason: 'other-protocol', message: capital(`${name} takes https, not http. Correct ${setting}.`) };
+  }
+  return { reason: 'garbage', message: `What answers at ${name} does not speak HTTP. Check ${setting}.` };
 }
 
-function on(date: string | undefined): string {
-  return date === undefined ? '' : ` on ${date}`;
+/** A server that speaks HTTP/2 without being asked begins with a SETTINGS frame: RFC 9113, sections 3.4 and 4.1. */
+function isHttp2(bytes: Buffer): boolean {
+  return bytes.length >= 9 && bytes[0] === 0 && bytes[3] === 4 && bytes.subarray(5, 9).every((byte) => byte === 0);
 }
 
-function from(date: string | undefined): string {
-  return date === undefined ? '' : ` (from ${date})`;
-}
-
-const maxNames = 5;
-
-function namesOf(certificate: Partial<PeerCertificate> | undefined): string {
-  const names = (certificate?.subjectaltname ?? '')
-    .split(', ')
-    .map((name) => name.replace(/^(DNS|IP Address):/, ''))
-    .filter((name) => name !== '');
-  if (names.length === 0) return text(certificate?.subject?.CN) ?? 'it names none';
-  return names.slice(0, maxNames).join(', ') + (names.length > maxNames ? ', …' : '');
-}
-
-function issuerOf(certificate: Partial<PeerCertificate> | undefined): string {
-  const issuer = certificate?.issuer;
-  return text(issuer?.CN) ?? text(issuer?.O) ?? 'an unknown authority';
-}
-
-/** A certificate is somebody else's text: bounded, and one line. Node gives a list where a name occurs twice. */
-function text(value: unknown): string | undefined {
-  const first: unknown = Array.isArray(value) ? value[0] : value;
-  if (typeof first !== 'string' || first === '') return undefined;
-  return `"${first.replace(/[\p{C}\s]+/gu, ' ').slice(0, 100)}"`;
+/** A TLS alert record: RFC 8446, section 5.1. */
+function isTlsAlert(bytes: Buffer): boolean {
+  return bytes[0] === 0x15 && bytes[1] === 0x03;
 }

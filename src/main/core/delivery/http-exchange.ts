@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts';
 import { request as startHttp } from '../node-http.ts';
 import type { ConnectionPool } from './connection-pools.ts';
 import { describeFailure } from './failure-words.ts';
+import { proxyRefusal } from './network/proxy-words.ts';
 import {
   aborted,
   type FailureReason,
@@ -28,6 +29,7 @@ export interface Exchange {
 /** One request and its answer on a connection that stands. Never rejects. */
 export function exchange({ url, request, pool, version, clock, timeoutMs }: Exchange): Promise<TransportResult> {
   return new Promise((resolve) => {
+    const { forward } = pool;
     let response: IncomingMessage | undefined;
     const chunks: Buffer[] = [];
     let received = 0;
@@ -35,10 +37,12 @@ export function exchange({ url, request, pool, version, clock, timeoutMs }: Exch
     const requestOptions: RequestOptions = {
       method: 'POST',
       agent: pool,
-      path: url.pathname + url.search,
+      // A proxy that forwards is told the whole address.
+      path: forward === undefined ? url.pathname + url.search : `${url.origin}${url.pathname}${url.search}`,
       headers: {
         host: url.host,
         'user-agent': `span-relay/${version}`,
+        ...(forward?.authorization === undefined ? {} : { 'proxy-authorization': forward.authorization }),
         ...request.headers,
         'content-length': request.body.length,
       },
@@ -74,6 +78,10 @@ export function exchange({ url, request, pool, version, clock, timeoutMs }: Exch
     }
 
     function answer(from: IncomingMessage, truncated: boolean): TransportResult {
+      if (forward !== undefined && from.statusCode === 407) {
+        const authenticate = from.headers['proxy-authenticate'] ?? '';
+        return proxyRefusal({ status: 407, authenticate }, forward, url.host);
+      }
       return {
         kind: 'answer',
         status: from.statusCode ?? 0,
@@ -91,11 +99,11 @@ export function exchange({ url, request, pool, version, clock, timeoutMs }: Exch
 
     function fail(error: unknown): void {
       const scene = {
-        host: url.host,
+        name: url.host,
         hostname: url.hostname,
+        setting: 'the endpoint',
         connected: true,
-        certificate: undefined,
-        now: clock.now(),
+        handshake: { chain: [], now: clock.now(), ...request.network },
       };
       const { reason, code, message } = describeFailure(error, scene);
       finish(refusalSoFar() ?? failed(reason, code, message));

@@ -13,6 +13,8 @@ export interface HttpTransportOptions {
   readonly connector: Connector;
 }
 
+const alpn = ['http/1.1'];
+
 /** HTTP/1.1 with kept-alive connections. Follows no redirect. */
 export function createHttpTransport({ clock, version, connector }: HttpTransportOptions): Transport {
   const pools = new ConnectionPools();
@@ -30,9 +32,9 @@ export function createHttpTransport({ clock, version, connector }: HttpTransport
       let pool = pools.withIdle(url, network);
       if (pool === undefined) {
         const abort = signal === undefined ? {} : { abort: signal };
-        const opened = await connector.open({ url, network, alpn: ['http/1.1'], timeoutMs, ...abort });
+        const opened = await connector.open({ url, network, alpn, mayForward: true, timeoutMs, ...abort });
         if (opened.kind === 'failure') return opened;
-        pool = pools.add(url, network, opened);
+        pool = pools.with(opened, url, network);
       }
       const leftMs = Math.max(0, timeoutMs - (clock.monotonicMs() - startMs));
       const result = await exchange({ url, request, pool, version, clock, timeoutMs: leftMs });

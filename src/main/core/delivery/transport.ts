@@ -39,6 +39,16 @@ export type FailureReason =
   | 'reset'
   /** What came back is not HTTP. */
   | 'garbage'
+  /** The other side speaks, and takes, another protocol: https instead of http, HTTP/2 instead of HTTP/1.1, or the reverse. */
+  | 'other-protocol'
+  /** The way through a proxy failed, which may pass. */
+  | 'proxy'
+  /** The proxy refuses us, or cannot be used as it is set. */
+  | 'proxy-refused'
+  /** A file of certificates or keys cannot be used. */
+  | 'certificate-file'
+  /** The other side asks for a client certificate, or refuses ours. */
+  | 'client-certificate'
   | 'aborted'
   /** The address or a header's value cannot be put into an HTTP request. */
   | 'unsendable';
@@ -58,6 +68,9 @@ export interface TransportFailure {
 
 /** OTLP says that clients should not parse larger responses. */
 export const maxAnswerBytes = 4 * 1024 * 1024;
+
+/** Load balancers commonly close a connection that was idle for a minute: ours goes first. */
+export const idleTimeoutMs = 50_000;
 
 /** A request that certainly was not sent. */
 export function failure(reason: FailureReason, code: string, message: string): TransportFailure {

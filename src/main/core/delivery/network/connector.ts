@@ -1,16 +1,23 @@
-import { connect as connectTcp, isIP, type LookupFunction, type Socket } from 'node:net';
-import { connect as connectTls, type PeerCertificate, type SecureContext } from 'node:tls';
+import type { LookupFunction, Socket } from 'node:net';
 import type { Clock } from '../../clock.ts';
-import { describeFailure } from '../failure-words.ts';
-import { aborted, failure, type TransportFailure } from '../transport.ts';
-import type { NetworkSettings } from './network-settings.ts';
-import type { ProxyResolver } from './proxy-resolver.ts';
+import { isLoopback } from '../../policy/endpoint.ts';
+import { aborted, type TransportFailure } from '../transport.ts';
+import { BadProxies } from './bad-proxies.ts';
+import { type NetworkSettings, networkKey } from './network-settings.ts';
+import { openBy, type Way } from './open-by.ts';
+import { readProxyAddress } from './proxy-address.ts';
+import { direct, type ProxyChoice, type ProxyResolver } from './proxy-resolver.ts';
+import { unusableProxy } from './proxy-words.ts';
+import { TlsSessions } from './tls-sessions.ts';
+import { isDistrust } from './tls-words.ts';
 import type { Trust } from './trust.ts';
 
 /** Opens connections, for whatever protocol is then spoken on them. */
 export interface Connector {
   /** Opens a connection to the host of `url`: look-up, proxy (CONNECT), TLS handshake for https. Never rejects. */
   open(target: ConnectTarget): Promise<Opened>;
+  /** The proxy by which a connection was last opened, as host and port; null where it was opened directly, or not yet. */
+  via(url: URL, network: NetworkSettings): string | null;
 }
 
 export interface ConnectTarget {
@@ -18,13 +25,29 @@ export interface ConnectTarget {
   readonly network: NetworkSettings;
   /** What is offered as the protocol to speak, in the order of preference; `alpnProtocol` of the socket tells the choice. */
   readonly alpn: readonly string[];
+  /**
+   * The caller speaks plain HTTP/1.1 and can do so with a proxy: an http address behind one then gives a connection to the
+   * proxy itself (many proxies allow CONNECT for https only), and `forward` tells how to speak to it.
+   */
+  readonly mayForward?: boolean;
   /** Where less than the connector's own limit is left. */
   readonly timeoutMs?: number;
   readonly abort?: AbortSignal;
 }
 
 /** A socket may be destroyed by the time that it is looked at: `errored` tells why. */
-export type Opened = { readonly kind: 'open'; readonly socket: Socket } | TransportFailure;
+export type Opened =
+  | { readonly kind: 'open'; readonly socket: Socket; readonly forward?: ForwardProxy }
+  | TransportFailure;
+
+/** At the other end of the connection is a proxy: requests name the whole URL (RFC 9112, section 3.2.2). */
+export interface ForwardProxy {
+  readonly label: string;
+  /** The value of Proxy-Authorization. A secret. */
+  readonly authorization?: string;
+  /** Where it is set, for people. */
+  readonly from: string;
+}
 
 export interface ConnectorOptions {
   readonly clock: Clock;
@@ -32,81 +55,78 @@ export interface ConnectorOptions {
   readonly trust: Trust;
   /** Default: the system's. */
   readonly lookup?: LookupFunction;
-  /** For name look-up, connection and TLS handshake together. */
+  /** For name look-up, connection and TLS handshake together; anew for every proxy that is tried. */
   readonly connectTimeoutMs?: number;
 }
 
 const defaultConnectTimeoutMs = 10_000;
 
-/** Node's default of 250 ms gives a slow link (satellite, VPN to another continent) up before it could answer. */
-const addressAttemptTimeoutMs = 2_500;
-
 export function createConnector(options: ConnectorOptions): Connector {
   const { clock, trust, connectTimeoutMs = defaultConnectTimeoutMs } = options;
+  const sessions = new TlsSessions();
+  const badProxies = new BadProxies(clock);
+  const lastLabels = new Map<string, string | null>();
+
+  async function openByOne(way: Way, target: ConnectTarget): Promise<Opened> {
+    const limitMs = Math.min(connectTimeoutMs, target.timeoutMs ?? connectTimeoutMs);
+    const trusted = trust.generation;
+    const tools = { ...options, sessions, limitMs };
+    const opened = await openBy(way, target, tools);
+    if (opened.kind === 'open' || !isDistrust(opened.code)) return opened;
+    // Most machines never get here: what the runtime trusts is enough, and reading the system's own is slow on some.
+    await trust.widen();
+    return trust.generation === trusted || target.abort?.aborted ? opened : openBy(way, target, tools);
+  }
+
   return {
     async open(target) {
       const { url, network, abort } = target;
       if (abort?.aborted) return aborted(false);
-      if (url.protocol === 'http:') return dial(target, undefined);
-      const trusted = await trust.contextFor(network);
-      return trusted.kind === 'failure' ? trusted : dial(target, trusted.context);
+      const choice = await chooseWays(url, network, options.proxyResolver);
+      let first: TransportFailure | undefined;
+      for (const way of badProxies.last(choice.map(readWay))) {
+        if (way.kind === 'unusable') {
+          first ??= way.failure;
+          continue;
+        }
+        const opened = await openByOne(way, target);
+        const proxy = way.kind === 'proxy' ? way.proxy.address : undefined;
+        if (opened.kind === 'open') {
+          if (proxy !== undefined) badProxies.works(proxy.label);
+          lastLabels.set(labelKey(url, network), proxy?.label ?? null);
+          return opened;
+        }
+        first ??= opened;
+        if (opened.reason === 'aborted' || (proxy !== undefined && opened.reason !== 'proxy')) break;
+        if (proxy !== undefined) badProxies.fails(proxy.label);
+      }
+      return first ?? aborted(false);
     },
+    via: (url, network) => lastLabels.get(labelKey(url, network)) ?? null,
   };
+}
 
-  function dial({ url, alpn, timeoutMs, abort }: ConnectTarget, context: SecureContext | undefined): Promise<Opened> {
-    return new Promise((resolve) => {
-      let certificate: Partial<PeerCertificate> | undefined;
-      const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
-      const address = {
-        host,
-        noDelay: true,
-        port: Number(url.port) || (url.protocol === 'https:' ? 443 : 80),
-        autoSelectFamilyAttemptTimeout: addressAttemptTimeoutMs,
-        ...(options.lookup === undefined ? {} : { lookup: options.lookup }),
-      };
-      const tlsSocket =
-        context === undefined
-          ? undefined
-          : connectTls({
-              ...address,
-              secureContext: context,
-              rejectUnauthorized: true,
-              ALPNProtocols: [...alpn],
-              ...(isIP(host) === 0 ? { servername: host } : {}),
-            });
-      const socket = tlsSocket ?? connectTcp(address);
-      const limitMs = Math.min(connectTimeoutMs, timeoutMs ?? connectTimeoutMs);
-      const cancelTimer = clock.after(limitMs, () => {
-        const message = `No connection to ${url.host} within ${Math.round(limitMs / 100) / 10} s: a firewall may be in between.`;
-        finish(failure('connect', 'CONNECT_TIMEOUT', message));
-      });
-      const onAbort = () => finish(aborted(false));
-      const onError = (error: unknown) => {
-        const scene = { host: url.host, hostname: host, connected: false, certificate, now: clock.now() };
-        const { reason, code, message } = describeFailure(error, scene);
-        finish(failure(reason, code, message));
-      };
-      const onOpen = () => finish({ kind: 'open', socket });
-      /** Later calls do nothing. */
-      function finish(opened: Opened): void {
-        cancelTimer();
-        abort?.removeEventListener('abort', onAbort);
-        socket.off('connect', onOpen).off('secureConnect', onOpen);
-        if (opened.kind === 'failure') socket.destroy();
-        resolve(opened);
-      }
-      abort?.addEventListener('abort', onAbort, { once: true });
-      // It stays: an error may come before whoever gets the socket listens for one.
-      socket.on('error', onError);
-      if (tlsSocket === undefined) {
-        socket.once('connect', onOpen);
-        return;
-      }
-      tlsSocket.once('secureConnect', onOpen);
-      // Node destroys a socket that it does not trust before anybody can ask whose certificate it was; this comes earlier.
-      tlsSocket.prependOnceListener('secure', () => {
-        certificate = tlsSocket.getPeerCertificate();
-      });
-    });
-  }
+type ReadWay = Way | { readonly kind: 'unusable'; readonly failure: TransportFailure };
+
+async function chooseWays(url: URL, network: NetworkSettings, resolver: ProxyResolver): Promise<ProxyChoice> {
+  const { proxy, proxyOfAll } = network;
+  if (proxy === 'none') return [direct];
+  const isOwn = proxy !== 'system' && proxyOfAll !== true;
+  // What is on this machine no proxy elsewhere can reach.
+  if (!isOwn && isLoopback(url.hostname)) return [direct];
+  if (proxy === 'system') return resolver.resolve(url);
+  const from = isOwn ? '"proxy" of this destination in the config file' : '"network.proxy" in the config file';
+  return [{ kind: 'proxy', url: proxy, from }];
+}
+
+function readWay(way: ProxyChoice[number]): ReadWay {
+  if (way.kind === 'direct') return way;
+  const reading = readProxyAddress(way.url);
+  return reading.kind === 'unusable'
+    ? { kind: 'unusable', failure: unusableProxy(way.from, reading.is) }
+    : { kind: 'proxy', proxy: { address: reading.address, from: way.from } };
+}
+
+function labelKey(url: URL, network: NetworkSettings): string {
+  return `${url.origin} ${networkKey(network)}`;
 }

@@ -1,6 +1,6 @@
 /** Tells by which proxy an address is reached: by the environment's variables, or by the desktop's settings. */
 export interface ProxyResolver {
-  /** Never rejects. */
+  /** Never rejects. Not asked for loopback. */
   resolve(url: URL): Promise<ProxyChoice>;
 }
 
@@ -9,7 +9,7 @@ export type ProxyChoice = readonly ProxyWay[];
 
 export type ProxyWay =
   | { readonly kind: 'direct' }
-  /** `url` may hold a login. `from` tells where it is set, for people: the name of a variable, "the system's settings". */
+  /** `url` may hold a login. `from` tells where it is set, for people: `the variable HTTPS_PROXY`, `the system's settings`. */
   | { readonly kind: 'proxy'; readonly url: string; readonly from: string };
 
 export const direct: ProxyWay = { kind: 'direct' };
