@@ -119,7 +119,7 @@ export function settingsOf({ settings, destinations }: SettingsReading): Setting
 }
 
 export function saysAnything(settings: Settings): boolean {
-  return JSON.stringify(settings) !== JSON.stringify(noSettings);
+  return Object.values(settings).some((part) => !['{}', '[]'].includes(JSON.stringify(part)));
 }
 
 type Group = 'listen' | 'network' | 'spool';
