@@ -108,6 +108,12 @@ export const findingCatalogue = {
     fix: 'Stop that program or give it another port.',
     after: 'The relay keeps trying and takes over by itself.',
   },
+  'receiver.grpc-port-taken': {
+    severity: 'warning',
+    title: 'Another program holds the port for exports by gRPC',
+    fix: 'Stop that program or give it another port, unless nothing here exports by gRPC.',
+    after: 'The relay keeps trying and takes over by itself.',
+  },
   'receiver.requests-refused': {
     severity: 'warning',
     title: 'Some requests to the relay were refused',

@@ -8,6 +8,9 @@ export interface HealthFacts {
   readonly now: number;
   readonly machine: MachineFacts;
   readonly http: ListenFacts;
+  readonly grpc: ListenFacts;
+  /** Exports have come by gRPC in the last days. */
+  readonly grpcUsed: boolean;
   readonly spool: SpoolFacts;
   readonly destinations: readonly DestinationFacts[];
   readonly config: ConfigFacts;
@@ -71,6 +74,10 @@ export interface ConfigFacts {
 /** Why an exporter's telemetry was refused, as far as what to do depends on it. */
 export type RefusalCause =
   | 'path'
+  /** The protocol of the other port. */
+  | 'grpc-on-http-port'
+  | 'http-on-grpc-port'
+  | 'tls'
   | 'method'
   | 'content-type'
   | 'content-encoding'

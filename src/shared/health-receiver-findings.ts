@@ -3,7 +3,11 @@ import type { HealthFacts, RefusalCause } from './health-facts.ts';
 import { type NotedFinding, note, nounOf } from './health-note.ts';
 import { countOf } from './wording.ts';
 
-export function portFindings({ http }: HealthFacts): NotedFinding[] {
+export function portFindings(facts: HealthFacts): NotedFinding[] {
+  return [...httpPortFindings(facts), ...grpcPortFindings(facts)];
+}
+
+function httpPortFindings({ http }: HealthFacts): NotedFinding[] {
   if (http.state !== 'port-taken') return [];
   const holder = http.holder ?? 'another program';
   return [
@@ -19,13 +23,29 @@ export function portFindings({ http }: HealthFacts): NotedFinding[] {
   ];
 }
 
+/** Only where exports come by gRPC is anything lost by it. */
+function grpcPortFindings({ grpc, grpcUsed }: HealthFacts): NotedFinding[] {
+  if (grpc.state !== 'port-taken') return [];
+  const holder = grpc.holder ?? 'another program';
+  const title = `Port ${grpc.port}, for exports by gRPC, is taken by ${holder}`;
+  const source = `127.0.0.1:${grpc.port}`;
+  const seen = `port ${grpc.port} on 127.0.0.1 is held by ${holder}`;
+  if (!grpcUsed) {
+    const effect = 'exports by gRPC would not reach the relay; those by HTTP do';
+    return [note('receiver.grpc-port-taken', { seen, effect, source }, { title })];
+  }
+  const effect = 'what is exported by gRPC now does not reach the relay';
+  const fix = 'Stop that program or give it another port, or export by http/protobuf.';
+  return [note('receiver.grpc-port-taken', { seen, effect, source }, { severity: 'error', title, fix })];
+}
+
 /** Exports that the relay did not take. While nothing else comes, they are all that Claude Code sends. */
-export function refusalFindings({ http, refused, spool }: HealthFacts): NotedFinding[] {
+export function refusalFindings({ http, grpc, refused, spool }: HealthFacts): NotedFinding[] {
   const { last, ongoing, requestsLastHour } = refused;
   if (last === null || requestsLastHour === 0) return [];
   // The spool's own finding says that nothing can be stored.
   if (last.cause === 'storage' && (spool.state.kind === 'disk-full' || spool.state.kind === 'unavailable')) return [];
-  const { because, fix, after } = refusalWords(last.cause, http.port);
+  const { because, fix, after } = refusalWords(last.cause, http.port, grpc.port);
   const title = ongoing ? "Claude Code's exports are refused" : 'Some requests to the relay were refused';
   return [
     note(
@@ -44,6 +64,7 @@ export function refusalFindings({ http, refused, spool }: HealthFacts): NotedFin
 function refusalWords(
   cause: RefusalCause,
   port: number,
+  grpcPort: number,
 ): { readonly because: string; readonly fix: string; readonly after?: string } {
   switch (cause) {
     case 'path':
@@ -52,6 +73,21 @@ function refusalWords(
         fix: `Set OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:${port} in the settings of Claude Code.`,
         after:
           'The exporter appends the path itself, except to the endpoint of a single signal, such as OTEL_EXPORTER_OTLP_METRICS_ENDPOINT.',
+      };
+    case 'grpc-on-http-port':
+      return {
+        because: 'gRPC on the port for HTTP',
+        fix: `Set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf, or OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:${grpcPort}, in the settings of Claude Code.`,
+      };
+    case 'http-on-grpc-port':
+      return {
+        because: 'HTTP on the port for gRPC',
+        fix: `Set OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:${port}, or OTEL_EXPORTER_OTLP_PROTOCOL=grpc, in the settings of Claude Code.`,
+      };
+    case 'tls':
+      return {
+        because: 'https',
+        fix: 'Begin OTEL_EXPORTER_OTLP_ENDPOINT with http:// in the settings of Claude Code: the relay is on this machine.',
       };
     case 'method':
       return { because: 'not a POST', fix: 'Correct the sender: telemetry comes by POST.' };

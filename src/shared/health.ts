@@ -18,7 +18,7 @@ export interface HealthSnapshot {
   readonly headline: string;
   readonly at: string;
   readonly machine: MachineFacts;
-  readonly listen: { readonly http: ListenFacts };
+  readonly listen: { readonly http: ListenFacts; readonly grpc: ListenFacts };
   readonly claude: ClaudeFacts;
   readonly destinations: readonly DestinationHealth[];
   readonly ledger: readonly LedgerRow[];
@@ -95,7 +95,7 @@ export function deriveHealth(facts: HealthFacts): HealthSnapshot {
     headline: headlineOf(state, facts, noted),
     at: isoTime(facts.now),
     machine: facts.machine,
-    listen: { http: facts.http },
+    listen: { http: facts.http, grpc: facts.grpc },
     claude: facts.claude,
     destinations: facts.destinations.map((destination) => destinationHealth(destination, facts)),
     ledger: facts.spool.ledger,

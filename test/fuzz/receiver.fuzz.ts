@@ -4,7 +4,9 @@ import { gzipSync } from 'node:zlib';
 import { systemClock } from '../../src/main/core/clock.ts';
 import { silentLog } from '../../src/main/core/log.ts';
 import { inspectRequest } from '../../src/main/core/otlp/inspect.ts';
+import { httpFront } from '../../src/main/core/receiver/http-server.ts';
 import { type Inflation, inflate, inflateInline } from '../../src/main/core/receiver/inflate.ts';
+import { createIntake } from '../../src/main/core/receiver/intake.ts';
 import { createReceiver } from '../../src/main/core/receiver/receiver.ts';
 import { signals } from '../../src/shared/signal.ts';
 import { below, pick, type Random, randomBytes, seededRandom } from '../support/random.ts';
@@ -29,9 +31,7 @@ const hangMs = 20_000;
  */
 export async function fuzzReceiver(seed: number, iterations: number): Promise<FuzzedAnswers> {
   const socketsBefore = tcpHandles();
-  const receiver = createReceiver({
-    port: 0,
-    hosts: ['127.0.0.1'],
+  const intake = createIntake({
     clock: systemClock,
     log: silentLog,
     limits: {
@@ -51,6 +51,13 @@ export async function fuzzReceiver(seed: number, iterations: number): Promise<Fu
       return 1;
     },
     refuse: (_signal, points) => assert.ok(points > 0),
+  });
+  const receiver = createReceiver({
+    port: 0,
+    hosts: ['127.0.0.1'],
+    intake,
+    front: httpFront,
+    ports: () => ({ http: 14_318, grpc: 14_317 }),
   });
   await receiver.start();
   const byStatus: Record<string, number> = {};
@@ -90,6 +97,7 @@ export async function fuzzReceiver(seed: number, iterations: number): Promise<Fu
   );
   assert.match(answer, /^HTTP\/1\.1 200 /);
   await receiver.stop({ drainMs: 0 });
+  await intake.close();
   await until(`no sockets are left open ${where}`, () => tcpHandles() <= socketsBefore, hangMs);
   return { byStatus, closed };
 }

@@ -51,7 +51,7 @@ export async function startTestAgent(config: object | string, home?: RelayHome):
     agent,
     home: place,
     get port() {
-      return agent.httpPort;
+      return agent.ports.http;
     },
     logged,
     rows,

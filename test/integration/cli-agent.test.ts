@@ -50,10 +50,10 @@ async function send({ port }: Relay): Promise<void> {
   expect(await post(port, 'logs', payload)).toBe(200);
 }
 
-test('run prints one ready line that tells port, process and state folder, and ends with 0 on SIGTERM', async () => {
+test('run prints one ready line that tells ports, process and state folder, and ends with 0 on SIGTERM', async () => {
   const agent = startRun();
   const [line] = await agent.line(/^.*/);
-  expect(line).toMatch(/^span-relay ready http=127\.0\.0\.1:[1-9]\d* pid=\d+ state=.*\/state$/);
+  expect(line).toMatch(/^span-relay ready http=127\.0\.0\.1:[1-9]\d* grpc=127\.0\.0\.1:[1-9]\d* pid=\d+ state=.*\/state$/);
   expect(line).toContain(`pid=${agent.pid} `);
   agent.kill('SIGTERM');
   expect((await agent.exited).code).toBe(0);
@@ -63,8 +63,9 @@ test('run prints one ready line that tells port, process and state folder, and e
 test('SIGINT ends it with 0 too, and --json makes the ready line JSON', async () => {
   const agent = startRun('--json');
   const [line] = await agent.line(/^.*/);
-  const { http, pid } = JSON.parse(line);
+  const { http, grpc, pid } = JSON.parse(line);
   expect(http).toBeGreaterThan(0);
+  expect(grpc).toBeGreaterThan(0);
   expect(pid).toBe(agent.pid);
   agent.kill('SIGINT');
   expect((await agent.exited).code).toBe(0);
@@ -184,7 +185,7 @@ test('quarantined requests are listed, shown masked, exported, retried and disca
 
 test('a broken config is told by status, and the relay goes on', async () => {
   const agent = await startAgent();
-  await home.writeConfig('{"listen": {"http": 0}, "destinations": [{"token": "CANARY"');
+  await home.writeConfig('{"listen": {"http": 0, "grpc": 0}, "destinations": [{"token": "CANARY"');
   await agent.untilStatus('it is told', ({ findings }) => findings.some(({ id }) => id === 'relay.config-invalid'));
   const told = await home.command('status');
   expect(told.exitCode).toBe(1);

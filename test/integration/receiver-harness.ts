@@ -3,13 +3,16 @@ import { connect, type Socket } from 'node:net';
 import { systemClock } from '../../src/main/core/clock.ts';
 import { lineLog } from '../../src/main/core/log.ts';
 import { decodeStatusMessage } from '../../src/main/core/otlp/status.ts';
+import { grpcFront } from '../../src/main/core/receiver/grpc-server.ts';
+import { httpFront } from '../../src/main/core/receiver/http-server.ts';
 import {
   type AcceptedInfo,
-  createReceiver,
-  type Receiver,
-  type ReceiverOptions,
+  createIntake,
+  type IntakeOptions,
+  type Protocol,
   type RefusedInfo,
-} from '../../src/main/core/receiver/receiver.ts';
+} from '../../src/main/core/receiver/intake.ts';
+import { createReceiver, type Receiver, type ReceiverOptions } from '../../src/main/core/receiver/receiver.ts';
 import type { IncomingRequest } from '../../src/main/core/spool/spool.ts';
 import type { ListenFacts } from '../../src/shared/health.ts';
 import type { Signal } from '../../src/shared/signal.ts';
@@ -28,22 +31,32 @@ export interface Harness extends AsyncDisposable {
   readonly log: string[];
 }
 
+type HarnessOptions = Partial<Omit<ReceiverOptions, 'front' | 'intake' | 'ports'> & IntakeOptions>;
+
+const fronts = { http: httpFront, grpc: grpcFront } as const;
+
 /** A receiver with real sockets whose spool only remembers. */
-export async function startReceiver(options: Partial<ReceiverOptions> = {}): Promise<Harness> {
+export async function startReceiver(options: HarnessOptions = {}, protocol: Protocol = 'http'): Promise<Harness> {
   const accepted: IncomingRequest[] = [];
   const refused: { signal: Signal; points: number }[] = [];
   const acknowledged: AcceptedInfo[] = [];
   const answeredWithRefusal: RefusedInfo[] = [];
   const states: ListenFacts[] = [];
   const log: string[] = [];
-  const receiver = createReceiver({
-    port: 0,
+  const intake = createIntake({
     clock: systemClock,
     log: lineLog((line) => log.push(line)),
     accept: async (request) => accepted.push(request),
     refuse: (signal, points) => refused.push({ signal, points }),
     onRequest: (info) => acknowledged.push(info),
     onRefused: (info) => answeredWithRefusal.push(info),
+    ...options,
+  });
+  const receiver: Receiver = createReceiver({
+    port: 0,
+    intake,
+    front: fronts[protocol],
+    ports: () => ({ http: 14_318, grpc: 14_317, [protocol]: receiver.port }),
     onStateChange: (facts) => states.push(facts),
     ...options,
   });
@@ -59,7 +72,10 @@ export async function startReceiver(options: Partial<ReceiverOptions> = {}): Pro
     answeredWithRefusal,
     states,
     log,
-    [Symbol.asyncDispose]: () => receiver.stop({ drainMs: 0 }),
+    async [Symbol.asyncDispose]() {
+      await receiver.stop({ drainMs: 0 });
+      await intake.close();
+    },
   };
 }
 

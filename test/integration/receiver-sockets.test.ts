@@ -22,7 +22,6 @@ describe('bytes that are not HTTP are answered or cut off, and the relay serves 
       `${head('/v1/metrics', { 'Transfer-Encoding': 'chunked' })}1;${'a'.repeat(20_000)}`,
       [400],
     ],
-    ['HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', [400]],
     ['CONNECT', 'CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n', []],
     ['no Host', 'POST /v1/metrics HTTP/1.1\r\n\r\n', [400]],
     ['HTTP/1.0 without Host', 'GET /healthz HTTP/1.0\r\n\r\n', [400]],

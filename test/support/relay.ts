@@ -70,6 +70,8 @@ export interface Relay extends AsyncDisposable {
   readonly pid: number;
   /** Of the OTLP/HTTP receiver, once it is ready. */
   readonly port: number;
+  /** Of the OTLP/gRPC receiver, once it is ready; throws where the ready line has none. */
+  readonly grpcPort: number;
   /** Rejects when the relay ends before it is ready, with its last words. */
   readonly ready: Promise<void>;
   readonly exited: Promise<Exit>;
@@ -119,6 +121,9 @@ export function startRelay(home: Pick<RelayHome, 'stateDir' | 'configFile'>, opt
     },
     get port() {
       return fact(/ http=127\.0\.0\.1:(\d+) /);
+    },
+    get grpcPort() {
+      return fact(/ grpc=127\.0\.0\.1:(\d+) /);
     },
     stdout: child.stdout,
     stderr: child.stderr,

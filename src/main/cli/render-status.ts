@@ -70,9 +70,13 @@ function flow({ claude, listen, destinations }: HealthSnapshot, { now, columns }
   const versions = known.length === 0 ? '' : ` (${known.join(', ')})`;
   const reachable = destinations.filter(({ endpoint }) => endpoint !== null);
   const names = reachable.map(({ name }) => name).join(', ') || 'no destination yet';
+  const ports = [
+    `the relay ${listenWords[listen.http.state]} on 127.0.0.1:${listen.http.port}`,
+    ...(listen.grpc.state === 'port-taken' ? [`for gRPC it ${listenWords['port-taken']} (${listen.grpc.port})`] : []),
+  ];
   return [
     wrap(`Claude Code${versions} → Relay → ${names}`, columns, '  '),
-    wrap(`${received}; the relay ${listenWords[listen.http.state]} on 127.0.0.1:${listen.http.port}`, columns, '  '),
+    wrap([received, ...ports].join('; '), columns, '  '),
   ].join('\n');
 }
 

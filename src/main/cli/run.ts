@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
 import { assertNever } from '../../shared/assert-never.ts';
+import type { Agent } from '../core/agent.ts';
 import { lineLog } from '../core/log.ts';
+import type { InheritedSocket } from '../core/receiver/inherited.ts';
 import { commonOptions, jsonOption, parseArguments, pathsFrom, takesNoArguments } from './arguments.ts';
 import { CliError, exitCodes } from './cli-error.ts';
 import { type Command, commonHelp } from './commands.ts';
@@ -14,9 +16,9 @@ export const command: Command = {
 
 Usage: span-relay run [OPTIONS]
 
-Prints one line when it holds the port and the spool is open, \`span-relay ready http=127.0.0.1:14318 pid=… state=…\`; its log goes to standard error.
+Prints one line when it holds the port and the spool is open, \`span-relay ready http=127.0.0.1:14318 grpc=127.0.0.1:14317 pid=… state=…\`; its log goes to standard error.
 Where it listens and where telemetry goes is in the config file, which is read again whenever it changes.
-Sockets that systemd opened for it (LISTEN_FDS) are used instead of the port in the config file.
+Sockets that systemd opened for it (LISTEN_FDS, by LISTEN_FDNAMES or their port) are used instead of the ports in the config file.
 
   --replace        take over from the relay that runs on this state folder, without closing the port
   --json           the ready line as JSON
@@ -35,8 +37,8 @@ Exits with 0 when it was stopped or replaced, 75 when another relay runs on this
     if (values.config !== undefined && !existsSync(configFile)) {
       log.warn('the config file does not exist; the defaults are in force until it does', { file: configFile });
     }
-    const inheritedFds = socketsOf(io.env, process.pid);
-    const start = await startAgent({ stateDir, configFile, replace: values.replace, inheritedFds, log });
+    const inherited = socketsOf(io.env, process.pid);
+    const start = await startAgent({ stateDir, configFile, replace: values.replace, inherited, log });
     switch (start.kind) {
       case 'already-running':
         throw new CliError(
@@ -59,7 +61,7 @@ Exits with 0 when it was stopped or replaced, 75 when another relay runs on this
       }),
     ]).then(() => 'stopped' as const);
     const first = await Promise.race([agent.whenReady.then(() => 'ready' as const), stopped]);
-    if (first === 'ready') io.out(readyLine({ http: agent.httpPort, pid: process.pid, stateDir }, values.json));
+    if (first === 'ready') io.out(readyLine(agent, stateDir, values.json));
     await stopped;
     return exitCodes.ok;
   },
@@ -69,19 +71,19 @@ Exits with 0 when it was stopped or replaced, 75 when another relay runs on this
 const firstInheritedFd = 3;
 
 /** The sockets that a supervisor opened for this process; none where it gave none, or gave them to another process. */
-function socketsOf({ LISTEN_FDS: count = '', LISTEN_PID: pid }: Io['env'], ownPid: number): readonly number[] {
+function socketsOf(env: Io['env'], ownPid: number): readonly InheritedSocket[] {
+  const { LISTEN_FDS: count = '', LISTEN_PID: pid, LISTEN_FDNAMES: names = '' } = env;
   if (!/^\d{1,3}$/.test(count) || (pid !== undefined && pid !== String(ownPid))) return [];
-  return Array.from({ length: Number(count) }, (_, index) => firstInheritedFd + index);
+  const nameList = names.split(':');
+  return Array.from({ length: Number(count) }, (_, index) => ({ fd: firstInheritedFd + index, name: nameList[index] }));
 }
 
-interface ReadyFacts {
-  readonly http: number;
-  readonly pid: number;
-  readonly stateDir: string;
-}
-
-function readyLine({ http, pid, stateDir }: ReadyFacts, json: boolean): string {
-  return json
-    ? `${JSON.stringify({ ready: true, http, pid, stateDir })}\n`
-    : `span-relay ready http=127.0.0.1:${http} pid=${pid} state=${stateDir}\n`;
+/** A gRPC port that is taken is left out. */
+function readyLine({ status }: Pick<Agent, 'status'>, stateDir: string, json: boolean): string {
+  const { http, grpc } = status().listen;
+  const { pid } = process;
+  const grpcPort = grpc.state === 'listening' ? grpc.port : undefined;
+  if (json) return `${JSON.stringify({ ready: true, http: http.port, grpc: grpcPort, pid, stateDir })}\n`;
+  const grpcWords = grpcPort === undefined ? '' : ` grpc=127.0.0.1:${grpcPort}`;
+  return `span-relay ready http=127.0.0.1:${http.port}${grpcWords} pid=${pid} state=${stateDir}\n`;
 }

@@ -13,6 +13,7 @@ import { noProxies } from './delivery/network/proxy-resolver.ts';
 import { createTrust } from './delivery/network/trust.ts';
 import { watchForWake } from './delivery/wake-watch.ts';
 import { sendTest } from './diagnostics/send-test.ts';
+import { rememberGrpcUse } from './health/grpc-use.ts';
 import { gatherMachineFacts } from './health/machine.ts';
 import { HealthRecorder } from './health/recorder.ts';
 import { createSpoolLog } from './health/spool-log.ts';
@@ -22,8 +23,9 @@ import { logConfig } from './policy/config-log.ts';
 import { type LoadedConfig, openConfigSource } from './policy/config-source.ts';
 import { credentialHeadersOf, destinationsOf, limitsOf, spoolDestinations } from './policy/in-force.ts';
 import { ensurePrivateFolder } from './policy/private-file.ts';
-import { createMovableReceiver } from './receiver/movable-receiver.ts';
-import { type AcceptedInfo, createReceiver } from './receiver/receiver.ts';
+import { type InheritedSocket, sortInherited } from './receiver/inherited.ts';
+import { type AcceptedInfo, createIntake, type Protocol } from './receiver/intake.ts';
+import { createReceivers } from './receiver/receivers.ts';
 import { openSpool } from './spool/open-spool.ts';
 import type { Spool } from './spool/spool.ts';
 import type { StateLock } from './spool/state-lock.ts';
@@ -35,16 +37,16 @@ export interface AgentOptions {
   readonly configFile: string;
   /** Takes over from the agent that runs on this state folder, with both listening for a moment (Linux). */
   readonly replace?: boolean;
-  /** Sockets that a supervisor opened (systemd socket activation), used instead of the configured port. */
-  readonly inheritedFds?: readonly number[];
+  /** Sockets that a supervisor opened (systemd socket activation), used instead of the configured ports. */
+  readonly inherited?: readonly InheritedSocket[];
   readonly log: Log;
   readonly clock?: Clock;
 }
 
 export interface Agent {
-  /** The port of the OTLP/HTTP receiver. */
-  readonly httpPort: number;
-  /** Resolves when the receiver listens and the spool is open; requests that come before the spool is wait for it. */
+  /** Where OTLP is taken; the configured ports where that is not so yet. */
+  readonly ports: Readonly<Record<Protocol, number>>;
+  /** Resolves when the HTTP port is open and the spool is open; requests that come before the spool is wait for it. */
   readonly whenReady: Promise<void>;
   /** Resolves when the agent has stopped, for whatever reason. */
   readonly stopped: Promise<void>;
@@ -80,53 +82,45 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
   }
   if (firstLock?.kind === 'taken') return alreadyRunning(firstLock);
 
-  const recorder = new HealthRecorder(clock);
+  const grpcUse = await rememberGrpcUse({ file: join(stateDir, 'last-grpc-export'), clock, log });
+  const recorder = new HealthRecorder(clock, grpcUse);
   const config = await openConfigSource({ file: options.configFile, stateDir, log, clock });
   const file = credentialFile(join(stateDir, 'credentials.json'), log);
   const credentials = await createCredentials({ ...file, clock, log });
   const spoolOpened = Promise.withResolvers<Spool>();
   const ready = Promise.withResolvers<void>();
-  const listening = Promise.withResolvers<void>();
   let isReady = false;
 
   let credentialHeaders = credentialHeadersOf(config.current);
-  const inheritedFds = options.inheritedFds ?? [];
-  const firstPort = config.current.config.listen.http;
-  const receiver = createMovableReceiver({
-    port: firstPort,
-    drainMs,
-    create: (port, onStateChange) =>
-      createReceiver({
-        port,
-        reusePort: process.platform === 'linux',
-        takeover: (options.replace ?? false) && port === firstPort,
-        inheritedFds,
-        clock,
-        log,
-        ready: () => isReady,
-        accept: async (request) => {
-          const { signal, points } = request;
-          const id = await (await spoolOpened.promise).accept(request);
-          if (id === 0 && points > 0) recorder.unwanted(signal, points);
-          return id;
-        },
-        refuse: (signal, points) => void spoolOpened.promise.then((spool) => spool.refuse(signal, points)),
-        onRequest: (info) => {
-          recorder.received(info);
-          presentCredentials(info, credentialHeaders, credentials.present);
-        },
-        onRefused: (info) => recorder.refused(info),
-        onStateChange: (facts) => {
-          onStateChange(facts);
-          if (facts.state === 'listening') listening.resolve();
-        },
-      }),
+  const intake = createIntake({
+    clock,
+    log,
+    accept: async (request) => {
+      const { signal, points } = request;
+      const id = await (await spoolOpened.promise).accept(request);
+      if (id === 0 && points > 0) recorder.unwanted(signal, points);
+      return id;
+    },
+    refuse: (signal, points) => void spoolOpened.promise.then((spool) => spool.refuse(signal, points)),
+    onRequest: (info) => {
+      recorder.received(info);
+      presentCredentials(info, credentialHeaders, credentials.present);
+    },
+    onRefused: (info) => recorder.refused(info),
   });
-  await receiver.start();
+  const receivers = createReceivers({
+    ports: config.current.config.listen,
+    intake,
+    ready: () => isReady,
+    takeover: options.replace ?? false,
+    inheritedFds: await sortInherited(options.inherited ?? [], config.current.config.listen.grpc),
+    drainMs,
+  });
+  await receivers.start();
 
   const lock = firstLock ?? (await takeOver(stateDir, clock));
   if (lock.kind === 'taken') {
-    await Promise.all([receiver.stop({ drainMs: 0 }), config.close()]);
+    await Promise.all([receivers.stop({ drainMs: 0 }).then(() => intake.close()), config.close()]);
     return alreadyRunning(lock);
   }
 
@@ -164,18 +158,11 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
     await spool.setLimits(limitsOf(loaded));
   };
   let applied: LoadedConfig | undefined;
-  let port = firstPort;
-  const applyPort = async ({ config: { listen } }: LoadedConfig): Promise<void> => {
-    // A supervisor's sockets are its own affair.
-    if (listen.http === port || inheritedFds.length > 0) return;
-    port = listen.http;
-    await receiver.move(port);
-  };
   const apply = (loaded: LoadedConfig): void => {
     logConfig(log, loaded, applied);
     applied = loaded;
     credentialHeaders = credentialHeadersOf(loaded);
-    Promise.all([applyConfig(loaded), applyPort(loaded)]).catch((error: unknown) =>
+    Promise.all([applyConfig(loaded), receivers.move(loaded.config.listen)]).catch((error: unknown) =>
       log.error('the config could not be applied', { error: String(error) }),
     );
   };
@@ -190,7 +177,7 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
     deriveHealth(
       recorder.facts({
         machine,
-        http: receiver.facts(),
+        listen: receivers.facts(),
         stateDir,
         spool,
         delivery: delivery.facts(),
@@ -213,7 +200,7 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
           destinations: destinationsOf(config.current),
           config: config.current,
           stopping: () => stopping,
-          receiver: receiver.facts(),
+          receiver: receivers.facts().http,
           machineId: machine.id,
           exporters,
         }),
@@ -235,10 +222,10 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
 
   const stopped = Promise.withResolvers<void>();
   const agent: Agent = {
-    get httpPort() {
-      return receiver.port;
+    get ports() {
+      return receivers.ports;
     },
-    whenReady: Promise.all([ready.promise, listening.promise]).then(() => undefined),
+    whenReady: Promise.all([ready.promise, receivers.listening]).then(() => undefined),
     stopped: stopped.promise,
     status,
     async stop() {
@@ -246,8 +233,8 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
       stopping = true;
       cancelWakeWatch();
       cancelMaintenance();
-      await Promise.all([receiver.stop({ drainMs }), delivery.stop(), config.close()]);
-      await Promise.all([spool.close(), credentials.saved()]);
+      await Promise.all([receivers.stop({ drainMs }), delivery.stop(), config.close()]);
+      await Promise.all([spool.close(), credentials.saved(), intake.close()]);
       spoolLog.close();
       if (control.kind === 'listening') await control.server.close();
       lock.release();

@@ -24,7 +24,7 @@ const snapshot: HealthSnapshot = {
   headline: 'span refuses the token (401).',
   at: ago(0),
   machine: { id: 'id', hostname: 'host', os: 'os', arch: 'arch', relayVersion: '1.0.0', managedBy: null },
-  listen: { http: { port: 14_318, state: 'listening' } },
+  listen: { http: { port: 14_318, state: 'listening' }, grpc: { port: 14_317, state: 'listening' } },
   claude: { lastReceivedAt: ago(20), versions: ['2.1.328', '\u001B[2Jevil'], sessions: [] },
   destinations: [
     {

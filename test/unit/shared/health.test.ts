@@ -52,6 +52,8 @@ function healthOf(changes: Changes = {}) {
     now,
     machine: { id: 'id', hostname: 'host', os: 'Linux 6', arch: 'x64', relayVersion: '1.0.0', managedBy: null },
     http: { port: 14_318, state: 'listening' },
+    grpc: { port: 14_317, state: 'listening' },
+    grpcUsed: false,
     destinations: [{ ...span, ...changes.span }],
     config: { file: '/config.json', problems: [], anyDestination: true },
     refused: { requestsLastHour: 0, last: null, ongoing: false },
@@ -284,6 +286,27 @@ const cases: readonly [HealthState, string, Changes, readonly string[], string][
     { facts: { http: { port: 14_318, state: 'port-taken', holder: 'otelcol (process 7)' } } },
     ['receiver.port-taken'],
     'Port 14318 is taken by otelcol (process 7): stop that program or give it another port.',
+  ],
+  [
+    'attention',
+    'the gRPC port is taken, and nothing uses it',
+    { facts: { grpc: { port: 14_317, state: 'port-taken', holder: 'otelcol (process 7)' } } },
+    ['receiver.grpc-port-taken'],
+    'Port 14317, for exports by gRPC, is taken by otelcol (process 7): stop that program or give it another port, unless nothing here exports by gRPC.',
+  ],
+  [
+    'failing',
+    'the gRPC port is taken, and exports come by gRPC',
+    { facts: { grpcUsed: true, grpc: { port: 14_317, state: 'port-taken', holder: 'otelcol (process 7)' } } },
+    ['receiver.grpc-port-taken'],
+    'Port 14317, for exports by gRPC, is taken by otelcol (process 7): stop that program or give it another port, or export by http/protobuf.',
+  ],
+  [
+    'failing',
+    'gRPC is sent to the HTTP port',
+    { facts: { ...neverReceived, ...refused('grpc-on-http-port', true) }, spool: { ledger: [], pending: [] } },
+    ['receiver.requests-refused'],
+    "Claude Code's exports are refused (gRPC on the port for HTTP): set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf, or OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:14317, in the settings of Claude Code.",
   ],
   [
     'failing',
@@ -524,7 +547,7 @@ test('the snapshot carries the facts in its own shape', () => {
   expect(health).toMatchObject({
     version: 1,
     at: '2026-11-20T12:00:00.000Z',
-    listen: { http: { port: 14_318, state: 'listening' } },
+    listen: { http: { port: 14_318, state: 'listening' }, grpc: { port: 14_317, state: 'listening' } },
     ledger: spool.ledger,
   });
   expect(health.destinations).toEqual([

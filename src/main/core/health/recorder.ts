@@ -1,4 +1,4 @@
-import type { ClaudeFacts, ListenFacts, MachineFacts } from '../../../shared/health.ts';
+import type { ClaudeFacts, MachineFacts } from '../../../shared/health.ts';
 import type { DestinationFacts, HealthFacts, SpoolState } from '../../../shared/health-facts.ts';
 import type { RepairReport } from '../../../shared/repair.ts';
 import { type Signal, signals } from '../../../shared/signal.ts';
@@ -6,9 +6,10 @@ import type { Clock } from '../clock.ts';
 import type { DeliveryFacts } from '../delivery/facts.ts';
 import { resourceServiceVersion } from '../otlp/attributes.ts';
 import type { LoadedConfig } from '../policy/config-source.ts';
-import type { AcceptedInfo, RefusedInfo } from '../receiver/receiver.ts';
+import type { AcceptedInfo, Protocol, RefusedInfo } from '../receiver/intake.ts';
 import type { Spool, SpoolEvent } from '../spool/spool.ts';
 import { Drops, hoursRemembered } from './drops.ts';
+import type { GrpcUse } from './grpc-use.ts';
 import { LastHour } from './last-hour.ts';
 import { Refusals } from './refusals.ts';
 
@@ -19,6 +20,7 @@ const versionSampleMs = 1000;
 /** Remembers what happened, as far as health needs it, and puts it beside what the parts say of themselves. */
 export class HealthRecorder {
   readonly #clock: Clock;
+  readonly #grpcUse: GrpcUse;
   #spoolState: SpoolState = { kind: 'opening' };
   #lastReceivedAt: number | null = null;
   #versions: readonly string[] = [];
@@ -29,14 +31,16 @@ export class HealthRecorder {
   readonly #drops: Drops;
   #repairs: readonly RepairReport[] = [];
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, grpcUse: GrpcUse) {
     this.#clock = clock;
+    this.#grpcUse = grpcUse;
     this.#refusals = new Refusals(clock);
     this.#drops = new Drops(clock);
   }
 
-  received({ signal, body, headers }: AcceptedInfo): void {
+  received({ protocol, signal, body, headers }: AcceptedInfo): void {
     if (headers['user-agent']?.startsWith('span-relay/')) return;
+    if (protocol === 'grpc') this.#grpcUse.note();
     this.#lastReceivedAt = this.#clock.now();
     this.#refusals.accepted(signal);
     const at = this.#clock.monotonicMs();
@@ -94,7 +98,7 @@ export class HealthRecorder {
 
   facts(parts: {
     readonly machine: MachineFacts;
-    readonly http: ListenFacts;
+    readonly listen: Pick<HealthFacts, Protocol>;
     readonly stateDir: string;
     readonly spool: Pick<Spool, 'books'>;
     readonly delivery: readonly DeliveryFacts[];
@@ -105,7 +109,8 @@ export class HealthRecorder {
     return {
       now: this.#clock.now(),
       machine: parts.machine,
-      http: parts.http,
+      ...parts.listen,
+      grpcUsed: this.#grpcUse.recently,
       spool: {
         state: this.#spoolState,
         folder: parts.stateDir,

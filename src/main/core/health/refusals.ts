@@ -2,7 +2,8 @@ import { assertNever } from '../../../shared/assert-never.ts';
 import type { RefusalCause, RefusedFacts } from '../../../shared/health-facts.ts';
 import type { Signal } from '../../../shared/signal.ts';
 import type { Clock } from '../clock.ts';
-import type { RefusalReason, RefusedInfo } from '../receiver/receiver.ts';
+import type { RefusedInfo } from '../receiver/intake.ts';
+import type { RefusalReason } from '../receiver/refusal.ts';
 import { LastHour } from './last-hour.ts';
 
 const hourMs = 60 * 60_000;
@@ -74,6 +75,9 @@ function causeOf(reason: RefusalReason): RefusalCause | undefined {
     case 'aborted':
       return undefined;
     case 'path':
+    case 'grpc-on-http-port':
+    case 'http-on-grpc-port':
+    case 'tls':
     case 'method':
     case 'content-type':
     case 'content-encoding':

@@ -19,14 +19,38 @@ export const rpcCode = {
 /** Encodes a google.rpc.Status in the encoding of the request that it answers. */
 export function encodeStatus(contentType: OtlpContentType, code: number, message: string): Uint8Array {
   if (contentType === 'application/json') return Buffer.from(JSON.stringify({ code, message }));
-  const writer = new ProtobufWriter(message.length + 16);
-  writer.tag(1, 0);
-  writer.varint(code);
-  const bytes = Buffer.from(message);
-  writer.tag(2, 2);
+  return encodeRpcStatus(code, message);
+}
+
+/**
+ * A google.rpc.Status in protobuf. With `retryAfterSeconds` it carries a google.rpc.RetryInfo: over gRPC that is how a server
+ * says that trying again is worth while, and when (opentelemetry-proto, docs/specification.md, "OTLP/gRPC Throttling").
+ */
+export function encodeRpcStatus(code: number, message: string, retryAfterSeconds?: number): Buffer {
+  const status = [varintField(1, code), bytesField(2, Buffer.from(message))];
+  if (retryAfterSeconds !== undefined) {
+    const duration = varintField(1, retryAfterSeconds);
+    const any = [bytesField(1, Buffer.from(retryInfoType)), bytesField(2, bytesField(1, duration))];
+    status.push(bytesField(3, Buffer.concat(any)));
+  }
+  return Buffer.concat(status);
+}
+
+const retryInfoType = 'type.googleapis.com/google.rpc.RetryInfo';
+
+function varintField(number: number, value: number): Buffer {
+  const writer = new ProtobufWriter(16);
+  writer.tag(number, 0);
+  writer.varint(value);
+  return Buffer.from(writer.finish());
+}
+
+function bytesField(number: number, bytes: Uint8Array): Buffer {
+  const writer = new ProtobufWriter(bytes.length + 16);
+  writer.tag(number, 2);
   writer.varint(bytes.length);
   writer.bytes(bytes, 0, bytes.length);
-  return writer.finish();
+  return Buffer.from(writer.finish());
 }
 
 /** An error body larger than this is not read any further: its start has to do. */

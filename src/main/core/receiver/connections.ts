@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../clock.ts';
@@ -6,58 +5,59 @@ import type { Clock } from '../clock.ts';
 /** One client connection, and what it is at. */
 export interface Connection {
   readonly socket: Socket;
-  /** Requests that have begun and have no answer yet: more than one where the client pipelines. */
+  /** Requests that have begun and have no answer yet. */
   unanswered: number;
-  /** The answer to the newest request. */
-  newest: ServerResponse | undefined;
-  /** The request whose body is being read: over HTTP/1.1 at most one. */
-  reading: { interrupt(cause: Interruption): boolean } | undefined;
+  /** Has asked for something before: at rest, it can be ended in order. */
+  known: boolean;
   /** Came when all connections were taken: its first request is told so, unless there is room by then. */
   surplus: boolean;
-  /** Ends with the answer to the newest request. */
-  closing: boolean;
   /** Nothing that still arrives is looked at. */
   deaf: boolean;
   /** Since when it has been at rest: since it came, or since its last answer. Monotonic. */
   restingSinceMs: number;
 }
 
-/** Why a body will never be complete. */
-export type Interruption = 'timeout' | 'malformed';
+/** What every connection begins with. */
+export function newConnection(socket: Socket): Connection {
+  return { socket, unanswered: 0, known: false, surplus: false, deaf: false, restingSinceMs: 0 };
+}
 
-/** All client connections of the receiver, over all of its addresses. */
-export class Connections {
+export interface ConnectionsOptions<C extends Connection> {
+  readonly maxConnections: number;
+  readonly maxSilentMs: number;
+  readonly lingerMs: number;
+  readonly clock: Clock;
+  /** Ends a connection that is at rest, in the order of its protocol. */
+  readonly end: (connection: C) => void;
+}
+
+/** All client connections of a receiver, over all of its addresses. */
+export class Connections<C extends Connection> {
   readonly #maxConnections: number;
   readonly #maxSilentMs: number;
   readonly #lingerMs: number;
   readonly #clock: Clock;
-  readonly #all = new Map<Duplex, Connection>();
+  readonly #end: (connection: C) => void;
+  readonly #all = new Map<Duplex, C>();
   /** Without a request, the longest at rest first. */
-  readonly #resting = new Set<Connection>();
+  readonly #resting = new Set<C>();
   #onEmpty: () => void = () => undefined;
 
-  constructor(options: { maxConnections: number; maxSilentMs: number; lingerMs: number; clock: Clock }) {
+  constructor(options: ConnectionsOptions<C>) {
     this.#maxConnections = options.maxConnections;
     this.#maxSilentMs = options.maxSilentMs;
     this.#lingerMs = options.lingerMs;
     this.#clock = options.clock;
+    this.#end = options.end;
   }
 
   get size(): number {
     return this.#all.size;
   }
 
-  add(socket: Socket): void {
-    const connection: Connection = {
-      socket,
-      unanswered: 0,
-      newest: undefined,
-      reading: undefined,
-      surplus: false,
-      closing: false,
-      deaf: false,
-      restingSinceMs: this.#clock.monotonicMs(),
-    };
+  add(connection: C): void {
+    const { socket } = connection;
+    connection.restingSinceMs = this.#clock.monotonicMs();
     connection.surplus = this.#all.size >= this.#maxConnections && !this.makeRoom();
     this.#all.set(socket, connection);
     this.#resting.add(connection);
@@ -69,23 +69,27 @@ export class Connections {
     });
   }
 
-  of(socket: Duplex): Connection | undefined {
+  of(socket: Duplex): C | undefined {
     return this.#all.get(socket);
   }
 
+  all(): Iterable<C> {
+    return this.#all.values();
+  }
+
   /** Whether a connection that came as surplus may be served by now. */
-  admit(connection: Connection): boolean {
+  admit(connection: C): boolean {
     if (connection.surplus) connection.surplus = this.#all.size > this.#maxConnections && !this.makeRoom();
     return !connection.surplus;
   }
 
-  requestBegins(connection: Connection, response: ServerResponse): void {
+  requestBegins(connection: C): void {
     connection.unanswered++;
-    connection.newest = response;
+    connection.known = true;
     this.#resting.delete(connection);
   }
 
-  requestIsAnswered(connection: Connection): void {
+  requestIsAnswered(connection: C): void {
     connection.unanswered--;
     if (connection.unanswered > 0 || connection.deaf) return;
     connection.restingSinceMs = this.#clock.monotonicMs();
@@ -97,7 +101,7 @@ export class Connections {
    * connection, and takes an answer along that the client has not read yet. So our side ends, and what the client
    * still sends is thrown away for a moment.
    */
-  linger(connection: Connection, lastWords?: Uint8Array): void {
+  linger(connection: C, lastWords?: Uint8Array): void {
     const { socket } = connection;
     connection.deaf = true;
     this.#resting.delete(connection);
@@ -110,7 +114,7 @@ export class Connections {
   /** Ends the connections that are between two requests. */
   closeIdle(): void {
     for (const connection of this.#resting) {
-      if (connection.newest !== undefined) this.#close(connection);
+      if (connection.known) this.#close(connection);
     }
   }
 
@@ -134,18 +138,18 @@ export class Connections {
     const spare = this.#all.size <= this.#maxConnections * 1.5;
     const now = this.#clock.monotonicMs();
     for (const connection of this.#resting) {
-      const { newest, socket, restingSinceMs } = connection;
+      const { known, socket, restingSinceMs } = connection;
       const isSilent = socket.bytesRead === 0 && !(spare && now - restingSinceMs < this.#maxSilentMs);
-      if (newest === undefined && !isSilent) continue;
+      if (!known && !isSilent) continue;
       this.#close(connection);
       return true;
     }
     return false;
   }
 
-  #close(connection: Connection): void {
+  #close(connection: C): void {
     this.#resting.delete(connection);
     connection.deaf = true;
-    connection.socket.destroySoon();
+    this.#end(connection);
   }
 }

@@ -23,14 +23,21 @@ const notOneHost: GuardProblem = {
   message: 'The request must have exactly one Host header.',
 };
 
+const notOneAuthority: GuardProblem = {
+  status: 400,
+  message: 'The request must have exactly one :authority.',
+};
+
 /**
  * Keeps browsers and strangers out. Any web page can make a browser post to 127.0.0.1, and a name that resolves to
  * 127.0.0.1 makes that same-origin (DNS rebinding): both show in headers that a page cannot forge.
  *
  * `rawHeaders` alternates names and values as in `IncomingMessage.rawHeaders`, so that repeated headers are all seen.
+ * Those of HTTP/2 hold `:authority` in the place of Host.
  */
 export function guard(rawHeaders: readonly string[]): GuardProblem | undefined {
   let hosts = 0;
+  let authorities = 0;
   let loopback = true;
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] ?? '';
@@ -43,11 +50,16 @@ export function guard(rawHeaders: readonly string[]): GuardProblem | undefined {
       if (name.toLowerCase() === 'origin') return fromBrowser;
     } else if (name.length === 7) {
       if (name.toLowerCase() === 'referer') return fromBrowser;
+    } else if (name === ':authority') {
+      authorities++;
+      loopback &&= isLoopbackHost(rawHeaders[index + 1] ?? '');
     } else if (name.length > 9 && name.slice(0, 10).toLowerCase() === 'sec-fetch-') {
       return fromBrowser;
     }
   }
-  if (hosts !== 1) return notOneHost;
+  // HTTP/2 has its own word for the host, and allows the old one beside it (RFC 9113, 8.3.1).
+  if (authorities > 1) return notOneAuthority;
+  if (hosts !== 1 && (authorities === 0 || hosts > 1)) return notOneHost;
   return loopback ? undefined : notLoopback;
 }
 

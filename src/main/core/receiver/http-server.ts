@@ -1,26 +1,50 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { assertNever } from '../../../shared/assert-never.ts';
-import type { Signal } from '../../../shared/signal.ts';
 import { createServer } from '../node-http.ts';
 import type { OtlpContentType } from '../otlp/status.ts';
 import { encodeRefusal, sendHealth } from './answer.ts';
 import { type ContentEncoding, contentEncoding, otlpContentType } from './content.ts';
 import { Exchange, type ExchangeContext, hasBody, isLast, refuseExchange } from './exchange.ts';
+import { classifyFirstBytes } from './first-bytes.ts';
+import type { Front, FrontContext } from './front.ts';
 import { guard } from './guard.ts';
+import { type HttpConnection, httpConnections, newHttpConnection } from './http-connection.ts';
+import { encodeHttp11Required } from './http2-frames.ts';
+import type { ExportKind } from './incoming-export.ts';
 import type { Refusal } from './refusal.ts';
 import * as refusals from './refusal.ts';
 import { type Route, routeOf } from './route.ts';
 
-export interface HttpContext extends ExchangeContext {
-  /** What the hints for a wrong path tell people to use. */
-  readonly port: () => number;
-  readonly ready: () => boolean;
+/** OTLP/HTTP. */
+export function httpFront(context: FrontContext): Front {
+  const connections = httpConnections(context.intake);
+  let draining = false;
+  return {
+    createServer: () =>
+      createHttpServer({
+        ...context,
+        connections,
+        draining: () => draining,
+        route: (target) => routeOf(target, context.ports().http),
+      }),
+    drain() {
+      draining = true;
+    },
+    closeIdle: () => connections.closeIdle(),
+    destroyAll: () => connections.destroyAll(),
+    empty: () => connections.empty(),
+  };
 }
 
-/** The HTTP side of the receiver, not yet listening. The same context may serve several addresses. */
+export interface HttpContext extends ExchangeContext, Pick<FrontContext, 'ports' | 'ready'> {
+  readonly route: (target: string) => Route;
+}
+
+/** An HTTP server that does not listen yet. The same context may serve several addresses. */
 export function createHttpServer(context: HttpContext): Server {
-  const { limits, connections } = context;
+  const { connections } = context;
+  const { limits } = context.intake;
   const server = createServer({
     maxHeaderSize: limits.maxHeaderBytes,
     headersTimeout: Math.min(limits.headersTimeoutMs, limits.requestTimeoutMs),
@@ -33,11 +57,11 @@ export function createHttpServer(context: HttpContext): Server {
   server.maxConnections = limits.maxConnections * 2;
   // Node's switch for clients that end their side after the request and then wait for the answer; it has no type.
   Object.assign(server, { httpAllowHalfOpen: true });
-  server.on('connection', (socket) => connections.add(socket));
+  server.on('connection', (socket) => connections.add(newHttpConnection(socket)));
   // Node resets such a connection itself; what it would have said is not known.
   server.on('drop', () => {
     connections.makeRoom();
-    context.onRefusal(refusals.droppedConnectionRefusal, undefined, 0);
+    context.intake.refused(refusals.droppedConnectionRefusal, undefined, 0);
   });
   server.on('request', (request, response) => begin(context, request, response, 'nothing'));
   server.on('checkContinue', (request, response) => begin(context, request, response, 'continue'));
@@ -57,10 +81,11 @@ function begin(
   const { connections } = context;
   const connection = connections.of(request.socket);
   if (!connection || connection.deaf) return;
-  connections.requestBegins(connection, response);
+  connections.requestBegins(connection);
+  connection.newest = response;
 
   const contentType = otlpContentType(request.headers['content-type']);
-  const route = routeOf(request.url ?? '', context.port());
+  const route = context.route(request.url ?? '');
   const decision = decide(context, request, route, contentType, expectation, connections.admit(connection));
   switch (decision.kind) {
     case 'read':
@@ -77,7 +102,7 @@ function begin(
       const signal = 'signal' in route ? route.signal : undefined;
       // Without a body, or with any old body for nowhere in particular, somebody is looking around.
       const isExport = signal !== undefined || contentType === 'application/x-protobuf';
-      context.onRefusal(refusal, signal, isExport && hasBody(request) ? 1 : 0);
+      context.intake.refused(refusal, signal, isExport && hasBody(request) ? 1 : 0);
       break;
     }
     default:
@@ -86,19 +111,14 @@ function begin(
 }
 
 type Decision =
-  | {
-      readonly kind: 'read';
-      readonly signal: Signal;
-      readonly contentType: OtlpContentType;
-      readonly encoding: ContentEncoding;
-    }
+  | ({ readonly kind: 'read'; readonly encoding: ContentEncoding } & ExportKind)
   | { readonly kind: 'health' }
   /** `close`: whatever else this connection has to say is not listened to. */
   | { readonly kind: 'refuse'; readonly refusal: Refusal; readonly close: boolean };
 
 /** All that can be said of a request before its body is read. */
 function decide(
-  { limits }: HttpContext,
+  { intake: { limits }, ports }: HttpContext,
   { rawHeaders, headers, method }: IncomingMessage,
   route: Route,
   contentType: OtlpContentType | undefined,
@@ -110,6 +130,7 @@ function decide(
   if (!admitted) return refusedForGood(refusals.tooManyConnectionsRefusal);
   if (expectation === 'unknown') return refused(refusals.expectationRefusal);
   if (route.kind === 'proxy') return refusedForGood(refusals.proxyRefusal);
+  if (route.kind === 'other-protocol') return refusedForGood(refusals.httpOnGrpcPortRefusal(ports()));
   if (route.kind === 'unknown') return refused(refusals.pathRefusal(route.hint));
   if (route.kind === 'health') {
     return method === 'GET' || method === 'HEAD' ? route : refused(refusals.methodRefusal('GET, HEAD'));
@@ -144,6 +165,7 @@ function clientError(context: HttpContext, error: NodeJS.ErrnoException, socket:
     return;
   }
   connection.closing = true;
+  if (!connection.known && speaksOtherwise(context, error, connection)) return;
   if (connection.reading?.interrupt(timedOut ? 'timeout' : 'malformed')) return;
   // Answers that are owed go first; the last of them ends the connection.
   if (connection.unanswered > 0) return;
@@ -153,5 +175,27 @@ function clientError(context: HttpContext, error: NodeJS.ErrnoException, socket:
       ? refusals.headersTooLargeRefusal
       : refusals.incompleteRefusal;
   context.connections.linger(connection, encodeRefusal(refusal));
-  context.onRefusal(refusal, undefined, 0);
+  context.intake.refused(refusal, undefined, 0);
+}
+
+/** An exporter that is set to gRPC, or to https: it is told in its own words where it has any, and what it sends is lost. */
+function speaksOtherwise(
+  { connections, intake, ports }: HttpContext,
+  error: Error,
+  connection: HttpConnection,
+): boolean {
+  if (!('rawPacket' in error) || !(error.rawPacket instanceof Uint8Array)) return false;
+  if ('code' in error && error.code === 'HPE_PAUSED_H2_UPGRADE') {
+    const refusal = refusals.grpcOnHttpPortRefusal(ports());
+    connections.linger(connection, encodeHttp11Required(refusal.message));
+    intake.refused(refusal, undefined, 1);
+    return true;
+  }
+  if (classifyFirstBytes(error.rawPacket) === 'tls') {
+    const refusal = refusals.tlsRefusal(ports().http);
+    connections.linger(connection, encodeRefusal(refusal));
+    intake.refused(refusal, undefined, 1);
+    return true;
+  }
+  return false;
 }

@@ -56,7 +56,7 @@ function malformed(error: unknown): Inflation {
   const problem =
     codeOf(error) === 'Z_BUF_ERROR'
       ? 'the gzip body is truncated, it ends before its end marker'
-      : 'the body is not valid gzip, although its Content-Encoding says so';
+      : 'the body is not valid gzip, although its headers say so';
   return { outcome: 'malformed', problem };
 }
 

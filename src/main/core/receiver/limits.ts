@@ -13,6 +13,11 @@ export interface ReceiverLimits {
   readonly maxConnections: number;
   /** How long a connection that has not sent a byte is safe from making room for another. */
   readonly maxSilentMs: number;
+  /** gRPC: open calls on one connection; the client keeps the others back. */
+  readonly maxCallsPerConnection: number;
+  /** gRPC: what a client may send without waiting, for one call and for all of a connection. */
+  readonly callWindowBytes: number;
+  readonly connectionWindowBytes: number;
   /** Of all requests that are being read, inflated or waiting for their commit. */
   readonly maxBytesInFlight: number;
   /** Up to this size a gzip body is inflated at once, on this thread: for small bodies that is the cheapest way. */
@@ -39,6 +44,9 @@ export const defaultLimits: ReceiverLimits = {
   maxConnections: 512,
   // Half of what a newcomer is told to wait.
   maxSilentMs: 500,
+  maxCallsPerConnection: 256,
+  callWindowBytes: mebibyte,
+  connectionWindowBytes: 4 * mebibyte,
   maxBytesInFlight: 128 * mebibyte,
   maxInlineCompressedBytes: 64 * kibibyte,
   maxInlineInflatedBytes: mebibyte,

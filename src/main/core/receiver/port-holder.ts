@@ -1,6 +1,7 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { get } from '../node-http.ts';
+import { listeningSockets } from './listening-sockets.ts';
 
 const probeTimeoutMs = 500;
 const maxProbeBytes = 4096;
@@ -52,11 +53,11 @@ interface ListeningProcess {
   readonly name?: string;
 }
 
-/** By Linux's tables, https://www.kernel.org/doc/html/latest/networking/proc_net_tcp.html; elsewhere there are none. */
 async function listeningProcess(host: string, port: number, procRoot: string): Promise<ListeningProcess | undefined> {
-  const sockets = (
-    await Promise.all(['tcp', 'tcp6'].map((table) => listeningSockets(join(procRoot, 'net', table), host, port)))
-  ).flat();
+  // On the addresses of other hosts we may listen ourselves.
+  const sockets = (await listeningSockets(procRoot)).filter(
+    (socket) => socket.port === port && localAddresses[host]?.includes(socket.address) !== false,
+  );
   const [first] = sockets;
   if (!first) return undefined;
   const wanted = new Set(sockets.map(({ inode }) => `socket:[${inode}]`));
@@ -80,25 +81,12 @@ async function programName(folder: string): Promise<string | undefined> {
   return (await orUndefined(readFile(join(folder, 'comm'), 'utf8')))?.trim();
 }
 
-/** How the tables write the addresses that take a host's port: its own, and all addresses at once. On the others we may listen ourselves. */
+/** How Linux's tables write the addresses that take a host's port: its own, and all addresses at once. */
 const anyIpv6 = '0'.repeat(32);
 const localAddresses: Readonly<Record<string, readonly string[]>> = {
   '127.0.0.1': ['0100007F', '00000000', '0000000000000000FFFF00000100007F', anyIpv6],
   '::1': ['00000000000000000000000001000000', anyIpv6],
 };
-
-async function listeningSockets(table: string, host: string, port: number): Promise<{ uid: number; inode: string }[]> {
-  const listening = '0A';
-  const wantedPort = port.toString(16).toUpperCase().padStart(4, '0');
-  const text = (await orUndefined(readFile(table, 'utf8'))) ?? '';
-  return text.split('\n').flatMap((line) => {
-    const [, local, , state, , , , uid, , inode] = line.trim().split(/\s+/);
-    const [address = '', localPort] = local?.split(':') ?? [];
-    if (state !== listening || localPort !== wantedPort || inode === undefined) return [];
-    if (localAddresses[host]?.includes(address) === false) return [];
-    return [{ uid: Number(uid), inode }];
-  });
-}
 
 async function names(folder: string): Promise<string[]> {
   return (await orUndefined(readdir(folder))) ?? [];

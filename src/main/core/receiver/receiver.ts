@@ -1,31 +1,8 @@
 import type { ListenFacts } from '../../../shared/health.ts';
-import type { Signal } from '../../../shared/signal.ts';
-import type { Clock } from '../clock.ts';
-import type { Log } from '../log.ts';
-import type { IncomingRequest } from '../spool/spool.ts';
-import { Connections } from './connections.ts';
-import { Digester } from './digester.ts';
-import type { AcceptedInfo } from './exchange.ts';
-import { createHttpServer } from './http-server.ts';
-import { ByteBudget, defaultLimits, type ReceiverLimits } from './limits.ts';
+import type { Front, FrontContext } from './front.ts';
+import type { Intake } from './intake.ts';
 import { Listeners } from './listeners.ts';
 import { findPortHolder } from './port-holder.ts';
-import type { RefusalReason } from './refusal.ts';
-import { RefusalLog } from './refusal-log.ts';
-
-export type { AcceptedInfo } from './exchange.ts';
-export type { ReceiverLimits } from './limits.ts';
-export type { RefusalReason } from './refusal.ts';
-
-export interface RefusedInfo {
-  readonly status: number;
-  readonly reason: RefusalReason;
-  /** What the client was told. Can name a field of a malformed request, never a value. */
-  readonly message: string;
-  readonly signal?: Signal;
-  /** What was lost by it: 0 where that was no telemetry, 1 where it could not be counted. */
-  readonly points: number;
-}
 
 export interface ReceiverOptions {
   /** 0: any free port, told by `port` after `start`. */
@@ -38,23 +15,16 @@ export interface ReceiverOptions {
   readonly takeover?: boolean;
   /** Sockets that already listen (systemd socket activation), used instead of `hosts` and `port`. */
   readonly inheritedFds?: readonly number[];
-  readonly limits?: Partial<ReceiverLimits>;
-  readonly clock: Clock;
-  readonly log: Log;
-  /** Whether `accept` is quick at this moment; only for `GET /healthz`. */
-  readonly ready?: () => boolean;
-  /** Puts a request on disk. The client is told 200 when this resolves, 503 when it rejects with a SpoolError. */
-  accept(request: IncomingRequest): Promise<number>;
-  /** Books points that were not acknowledged; 1 where they could not be counted. */
-  refuse(signal: Signal, points: number): void;
-  /** Called after every acknowledged request. */
-  onRequest?(info: AcceptedInfo): void;
-  /** Called for every refused request that was answered, and for every connection that was dropped unheard. */
-  onRefused?(info: RefusedInfo): void;
+  readonly intake: Intake;
+  /** The protocol that is spoken here. */
+  readonly front: (context: FrontContext) => Front;
+  readonly ports: FrontContext['ports'];
+  /** Default: always. */
+  readonly ready?: FrontContext['ready'];
   onStateChange?(facts: ListenFacts): void;
 }
 
-/** The OTLP/HTTP server on loopback. It acknowledges nothing that is not on disk, and waits for nothing else. */
+/** An OTLP server on loopback. It acknowledges nothing that is not on disk, and waits for nothing else. */
 export interface Receiver {
   /** The port in use, or the configured one where it does not listen yet. */
   readonly port: number;
@@ -69,15 +39,12 @@ export interface Receiver {
 const idleGraceMs = 200;
 
 export function createReceiver(options: ReceiverOptions): Receiver {
-  const { clock, log } = options;
-  const limits: ReceiverLimits = { ...defaultLimits, ...options.limits };
-  const connections = new Connections({ ...limits, clock });
-  const digester = new Digester({ idleMs: limits.workerIdleMs, clock, log });
-  const refusalLog = new RefusalLog({ clock, log });
-  let draining = false;
+  const { intake, ports, ready = () => true } = options;
+  const { clock, log } = intake;
+  const front = options.front({ intake, ports, ready });
   let stopped: Promise<void> | undefined;
 
-  const listeners: Listeners = new Listeners({
+  const listeners = new Listeners({
     port: options.port,
     hosts: options.hosts ?? ['127.0.0.1', '::1'],
     reusePort: options.reusePort ?? false,
@@ -87,45 +54,24 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     log,
     findHolder: findPortHolder,
     onStateChange: (facts) => options.onStateChange?.(facts),
-    createServer: () =>
-      createHttpServer({
-        limits,
-        budget,
-        connections,
-        digester,
-        log,
-        port: () => listeners.port,
-        ready: options.ready ?? (() => true),
-        draining: () => draining,
-        accept: (request) => options.accept(request),
-        onRequest: (info) => options.onRequest?.(info),
-        onRefusal: (refusal, signal, points) => {
-          refusalLog.note(refusal, signal);
-          if (signal && points > 0) options.refuse(signal, points);
-          const { status, reason, message } = refusal;
-          if (reason !== 'aborted') options.onRefused?.({ status, reason, message, points, ...(signal && { signal }) });
-        },
-      }),
+    createServer: () => front.createServer(),
   });
-  const budget = new ByteBudget(limits.maxBytesInFlight);
 
   async function stop(drainMs: number): Promise<void> {
     await listeners.close();
     // Not before: a client that is told to connect anew would do so to the socket that is about to close.
-    draining = true;
-    const empty = connections.empty();
+    front.drain();
+    const empty = front.empty();
     const cancelIdle = clock.after(Math.min(idleGraceMs, drainMs), () => {
       // Once more past the point where sockets are read: on a busy machine a request may have been waiting there.
-      setImmediate(() => connections.closeIdle());
+      setImmediate(() => front.closeIdle());
     });
-    const cancelDrain = clock.after(drainMs, () => connections.destroyAll());
+    const cancelDrain = clock.after(drainMs, () => front.destroyAll());
     await empty;
     cancelIdle();
     cancelDrain();
     // Ends the servers' own timers; their ports and connections are gone already.
     for (const server of listeners.servers()) server.close();
-    await digester.close();
-    refusalLog.close();
   }
 
   return {

@@ -6,6 +6,9 @@ import type { GuardProblem } from './guard.ts';
 export type RefusalReason =
   | 'guard'
   | 'path'
+  | 'grpc-on-http-port'
+  | 'http-on-grpc-port'
+  | 'tls'
   | 'method'
   | 'expectation'
   | 'content-type'
@@ -28,6 +31,8 @@ export interface Refusal {
   readonly status: number;
   /** google.rpc.Code. */
   readonly code: number;
+  /** Where gRPC prescribes another one, https://grpc.github.io/grpc/core/md_doc_statuscodes.html. */
+  readonly grpcCode?: number;
   readonly message: string;
   readonly retryAfterSeconds?: number;
   readonly allow?: string;
@@ -49,6 +54,38 @@ export const proxyRefusal: Refusal = guardRefusal({
 
 export function pathRefusal(hint: string): Refusal {
   return { reason: 'path', status: 404, code: rpcCode.NOT_FOUND, message: `There is nothing at this path. ${hint}` };
+}
+
+interface Ports {
+  readonly http: number;
+  readonly grpc: number;
+}
+
+export function grpcOnHttpPortRefusal({ http, grpc }: Ports): Refusal {
+  return {
+    reason: 'grpc-on-http-port',
+    status: 505,
+    code: rpcCode.UNIMPLEMENTED,
+    message: `Port ${http} takes OTLP over HTTP, and this is gRPC. Set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf, or OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:${grpc}.`,
+  };
+}
+
+export function httpOnGrpcPortRefusal({ http, grpc }: Ports): Refusal {
+  return {
+    reason: 'http-on-grpc-port',
+    status: 400,
+    code: rpcCode.INVALID_ARGUMENT,
+    message: `Port ${grpc} takes OTLP over gRPC, and this is HTTP/1.1. Set OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:${http}, or OTEL_EXPORTER_OTLP_PROTOCOL=grpc.`,
+  };
+}
+
+export function tlsRefusal(port: number): Refusal {
+  return {
+    reason: 'tls',
+    status: 400,
+    code: rpcCode.INVALID_ARGUMENT,
+    message: `Port ${port} takes no TLS: it is on loopback. Set OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:${port}, with http:// and not https://.`,
+  };
 }
 
 export function methodRefusal(allow: string): Refusal {
@@ -85,6 +122,30 @@ export function contentEncodingRefusal(header: string): Refusal {
   };
 }
 
+export const grpcContentTypeRefusal: Refusal = {
+  reason: 'content-type',
+  status: 415,
+  code: rpcCode.INVALID_ARGUMENT,
+  message: 'The content-type must be application/grpc or application/grpc+proto.',
+};
+
+export function grpcEncodingRefusal(header: string): Refusal {
+  return {
+    reason: 'content-encoding',
+    status: 415,
+    code: rpcCode.UNIMPLEMENTED,
+    message: `The grpc-encoding must be gzip or identity, not ${nameOfEncoding(header)}. Set OTEL_EXPORTER_OTLP_COMPRESSION to gzip or none.`,
+  };
+}
+
+export const grpcMethodRefusal: Refusal = {
+  reason: 'path',
+  status: 404,
+  code: rpcCode.UNIMPLEMENTED,
+  message:
+    'There is no such method here. Telemetry goes to Export of the MetricsService, LogsService and TraceService of opentelemetry.proto.collector, version v1.',
+};
+
 export function tooLargeRefusal(maxBodyBytes: number): Refusal {
   return {
     reason: 'too-large',
@@ -103,11 +164,41 @@ export function malformedRefusal(problem: string): Refusal {
   };
 }
 
+export function malformedGzipRefusal(problem: string): Refusal {
+  return framingRefusal(problem);
+}
+
+/** The cardinality of a unary call is wrong: the table of gRPC's codes says UNIMPLEMENTED. */
+function cardinalityRefusal(problem: string): Refusal {
+  return { ...malformedRefusal(problem), grpcCode: rpcCode.UNIMPLEMENTED };
+}
+
+export const noMessageRefusal = cardinalityRefusal('it holds no message, and an export is exactly one');
+export const secondMessageRefusal = cardinalityRefusal('it goes on behind its message, and an export is exactly one');
+
+/** The framing of gRPC is broken. */
+function framingRefusal(problem: string): Refusal {
+  return { ...malformedRefusal(problem), grpcCode: rpcCode.INTERNAL };
+}
+
+export const truncatedMessageRefusal = framingRefusal('it ends before the end of its message');
+export const messageFlagRefusal = framingRefusal(
+  "the first byte of its message is neither 0 nor 1, gRPC's Compressed-Flag",
+);
+export const noGrpcEncodingRefusal = framingRefusal('its message is compressed, but grpc-encoding does not say how');
+
 export const incompleteRefusal: Refusal = {
   reason: 'malformed-http',
   status: 400,
   code: rpcCode.INVALID_ARGUMENT,
   message: 'The request is not well-formed HTTP/1.1, or its body ends early.',
+};
+
+export const notHttp2Refusal: Refusal = {
+  reason: 'malformed-http',
+  status: 400,
+  code: rpcCode.INTERNAL,
+  message: 'What the client sends is not well-formed HTTP/2, or far too much of it at once.',
 };
 
 export const headersTooLargeRefusal: Refusal = {

@@ -7,7 +7,9 @@ export type Route =
   /** `signal`: which telemetry is lost by that, where the path leaves no doubt. */
   | { readonly kind: 'unknown'; readonly hint: string; readonly signal?: Signal }
   /** Somebody takes the relay for a forward proxy. */
-  | { readonly kind: 'proxy' };
+  | { readonly kind: 'proxy' }
+  /** Right, or not, for the port of the other protocol. */
+  | { readonly kind: 'other-protocol'; readonly signal?: Signal };
 
 const health: Route = { kind: 'health' };
 const exportRoutes: Readonly<Record<Signal, Route>> = {
@@ -16,7 +18,7 @@ const exportRoutes: Readonly<Record<Signal, Route>> = {
   traces: { kind: 'export', signal: 'traces' },
 };
 
-/** Where a request target leads; `port` is what the hints tell people to put into their settings. */
+/** Where a request target leads on the HTTP port; `port` is what the hints tell people to put into their settings. */
 export function routeOf(target: string, port: number): Route {
   switch (target) {
     case '/v1/metrics':
@@ -29,6 +31,18 @@ export function routeOf(target: string, port: number): Route {
       return health;
     default:
       return unusualRoute(target, port);
+  }
+}
+
+/** Where an HTTP request leads that came to the gRPC port. */
+export function misdirectedRoute(target: string, httpPort: number): Route {
+  const route = routeOf(target, httpPort);
+  switch (route.kind) {
+    case 'export':
+    case 'unknown':
+      return { kind: 'other-protocol', ...(route.signal && { signal: route.signal }) };
+    default:
+      return route;
   }
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { Refusals } from '../../../../src/main/core/health/refusals.ts';
-import type { RefusedInfo } from '../../../../src/main/core/receiver/receiver.ts';
+import type { RefusedInfo } from '../../../../src/main/core/receiver/intake.ts';
 import { handClock } from '../../../support/hand-clock.ts';
 
 const hourMs = 60 * 60_000;

@@ -1,0 +1,22 @@
+/** What a client speaks, by the first bytes that it sends. */
+export type FirstBytes = 'http1' | 'http2' | 'tls' | 'other';
+
+/** RFC 9113, 3.4. */
+const http2Preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+
+/** The ContentType of a handshake and the major version, RFC 8446, 5.1. */
+const tlsHandshake = Buffer.from([0x16, 0x03]);
+
+/** Undefined while it can still be one thing or another. */
+export function classifyFirstBytes(bytes: Uint8Array): FirstBytes | undefined {
+  if (startsLike(bytes, http2Preface)) return bytes.length < http2Preface.length ? undefined : 'http2';
+  if (startsLike(bytes, tlsHandshake)) return bytes.length < tlsHandshake.length ? undefined : 'tls';
+  const [first = 0] = bytes;
+  // HTTP/1.1 begins with a method in capital letters; an empty line before it is tolerated (RFC 9112, 2.2).
+  return (first >= 0x41 && first <= 0x5a) || first === 0x0d || first === 0x0a ? 'http1' : 'other';
+}
+
+function startsLike(bytes: Uint8Array, whole: Buffer): boolean {
+  const length = Math.min(bytes.length, whole.length);
+  return length > 0 && whole.compare(bytes, 0, length, 0, length) === 0;
+}
