@@ -67,6 +67,8 @@ describe.skipIf(missing !== undefined)(`the configurations in deploy/collector${
         OTLP_HTTP_ENDPOINT: `127.0.0.1:${http}`,
         OTLP_GRPC_ENDPOINT: `127.0.0.1:${grpc}`,
         HEALTH_ENDPOINT: '127.0.0.1:0',
+        METRICS_HOST: '127.0.0.1',
+        METRICS_PORT: '0',
         VENDOR_ENDPOINT: vendor.url,
         QUEUE_DIRECTORY: join(folder, `queue-${http}`),
         ...more,
