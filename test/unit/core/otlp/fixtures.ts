@@ -1,10 +1,38 @@
-import type { JsonObject } from '../../../../src/main/core/otlp/decode.ts';
+import type { JsonObject, JsonValue } from '../../../../src/main/core/otlp/decode.ts';
 import type { Signal } from '../../../../src/shared/signal.ts';
 import { recorded } from '../../../support/recordings.ts';
 
 export function recordedJson(signal: Signal): JsonObject {
   const parsed: JsonObject = JSON.parse(recorded(signal, 'json').toString());
   return parsed;
+}
+
+/** As a decoder shows it: absent where proto3 says nothing, 64-bit integers as text. */
+export function normalised(value: JsonValue, name = ''): JsonValue {
+  if (Array.isArray(value)) return value.map((element) => normalised(element, name));
+  if (typeof value === 'object' && value !== null) {
+    const entries = Object.entries(value)
+      .filter(([key, member]) => !(implicitDefaults.has(key) && (member === 0 || member === '' || isEmpty(member))))
+      .map(([key, member]) => [key, normalised(member, key)]);
+    return Object.fromEntries(entries);
+  }
+  return name === 'intValue' ? String(value) : value;
+}
+
+const implicitDefaults = new Set([
+  'droppedAttributesCount',
+  'droppedEventsCount',
+  'droppedLinksCount',
+  'events',
+  'links',
+  'code',
+  'unit',
+  'values',
+  'attributes',
+]);
+
+function isEmpty(value: JsonValue): boolean {
+  return Array.isArray(value) && value.length === 0;
 }
 
 /** Bytes, by hand: numbers are bytes, strings their UTF-8. */

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { decodeRequest, type JsonValue } from '../../../../src/main/core/otlp/decode.ts';
+import { decodeRequest } from '../../../../src/main/core/otlp/decode.ts';
 import { inspectRequest } from '../../../../src/main/core/otlp/inspect.ts';
 import { transcodeJson } from '../../../../src/main/core/otlp/json.ts';
 import { type Signal, signals } from '../../../../src/shared/signal.ts';
 import { countPoints } from '../../../support/count-points.ts';
 import { recorded } from '../../../support/recordings.ts';
-import { recordedJson } from './fixtures.ts';
+import { normalised, recordedJson } from './fixtures.ts';
 
 function transcode(signal: Signal, json: unknown) {
   return transcodeJson(signal, Buffer.from(typeof json === 'string' ? json : JSON.stringify(json)));
@@ -21,34 +21,6 @@ async function received(signal: Signal, json: unknown) {
 function problem(signal: Signal, json: unknown): string | undefined {
   const transcoding = transcode(signal, json);
   return transcoding.ok ? undefined : transcoding.problem;
-}
-
-/** As a decoder shows it: absent where proto3 says nothing, 64-bit integers as text. */
-function normalised(value: JsonValue, name = ''): JsonValue {
-  if (Array.isArray(value)) return value.map((element) => normalised(element, name));
-  if (typeof value === 'object' && value !== null) {
-    const entries = Object.entries(value)
-      .filter(([key, member]) => !(implicitDefaults.has(key) && (member === 0 || member === '' || isEmpty(member))))
-      .map(([key, member]) => [key, normalised(member, key)]);
-    return Object.fromEntries(entries);
-  }
-  return name === 'intValue' ? String(value) : value;
-}
-
-const implicitDefaults = new Set([
-  'droppedAttributesCount',
-  'droppedEventsCount',
-  'droppedLinksCount',
-  'events',
-  'links',
-  'code',
-  'unit',
-  'values',
-  'attributes',
-]);
-
-function isEmpty(value: JsonValue): boolean {
-  return Array.isArray(value) && value.length === 0;
 }
 
 const point = (value: object) => ({
