@@ -22,7 +22,8 @@ export function destinationFindings(destination: DestinationFacts, facts: Health
 
 /** What is wrong with a destination that does not take data, as a verb: `answers 503`. */
 export function troubleWords(error: DeliveryError | null): string {
-  if (error?.status !== undefined) return `answers ${error.status}`;
+  const answer = answerWords(error);
+  if (answer !== undefined) return `answers ${answer}`;
   switch (error?.kind) {
     case 'dns':
       return 'cannot be found by its name';
@@ -33,10 +34,16 @@ export function troubleWords(error: DeliveryError | null): string {
     case 'reset':
       return 'breaks connections off';
     case 'garbage':
-      return 'does not speak HTTP';
+      return 'does not speak the protocol that it should';
     default:
       return 'cannot be reached';
   }
+}
+
+/** What a destination answered, in the terms of its protocol: `503`, `gRPC UNAVAILABLE`. */
+function answerWords(error: DeliveryError | null): string | undefined {
+  if (error?.grpcStatus !== undefined) return `gRPC ${error.grpcStatus}`;
+  return error?.status === undefined ? undefined : String(error.status);
 }
 
 function removedFindings({ name }: DestinationFacts, facts: HealthFacts): NotedFinding[] {
@@ -59,7 +66,8 @@ function removedFindings({ name }: DestinationFacts, facts: HealthFacts): NotedF
 function deliveryFindings(destination: DestinationFacts, facts: HealthFacts): NotedFinding[] {
   const { name, endpoint, state, lastError, takes } = destination;
   const { file } = facts.config;
-  const answer = lastError?.status === undefined ? '' : ` (${lastError.status})`;
+  const words = answerWords(lastError);
+  const answer = words === undefined ? '' : ` (${words})`;
   const seen = lastError?.message ?? 'no attempt has succeeded';
   const waiting = pendingOf(facts, name, takes).points;
   const about = { seen, effect: waitingWords(waiting), source: endpoint ?? name };

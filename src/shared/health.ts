@@ -70,10 +70,12 @@ export interface DestinationHealth {
 }
 
 export interface DeliveryError {
-  /** What kind of trouble, in stable words such as `credentials`, `endpoint`, `connect`, `dns`, `tls`, `timeout`, `reset`, `http`. */
+  /** What kind of trouble, in stable words such as `credentials`, `endpoint`, `connect`, `dns`, `tls`, `proxy`, `timeout`, `reset`, `http`. */
   readonly kind: string;
-  /** The HTTP status, where there was an answer. */
+  /** The HTTP status, where there was an answer; of an answer in gRPC, the one that its code stands for. */
   readonly status?: number;
+  /** The gRPC code, where there was an answer in gRPC: `UNAVAILABLE`. */
+  readonly grpcStatus?: string;
   /** What it means, in words; never holds a credential. */
   readonly message: string;
 }

@@ -11,7 +11,7 @@ export interface QuarantinedRequest {
   /** Wall time, milliseconds. */
   readonly receivedAt: number;
   readonly quarantinedAt: number;
-  /** The destination's answer. */
+  /** The destination's answer, in HTTP's terms; 0 where the relay itself could not put the request into its encoding. */
   readonly status: number;
   readonly message: string;
 }

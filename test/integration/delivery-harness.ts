@@ -13,6 +13,7 @@ import type { Spool } from '../../src/main/core/spool/spool.ts';
 import { type Books, imbalance } from '../../src/shared/ledger.ts';
 import type { Signal } from '../../src/shared/signal.ts';
 import { testConnector } from '../support/connector.ts';
+import { type GrpcVendor, type GrpcVendorOptions, startGrpcVendor } from '../support/grpc-vendor.ts';
 import { type HandClock, handClock } from '../support/hand-clock.ts';
 import { ampleLimits } from '../support/spool-limits.ts';
 import { until } from '../support/until.ts';
@@ -147,30 +148,41 @@ export async function vendorWith(options: VendorOptions = {}): Promise<Vendor> {
   return vendor;
 }
 
+export async function grpcVendorWith(options: GrpcVendorOptions = {}): Promise<GrpcVendor> {
+  const vendor = await startGrpcVendor(options);
+  cleanups.push(() => vendor.stop());
+  return vendor;
+}
+
 export function destinationAt(url: string, more: Partial<Destination> = {}): Destination {
   return { ...heldDestination('span', ['metrics']), endpoint: url, ...more };
 }
 
-/** Requests that name themselves. On the wire they are one repeated field, so that they merge as OTLP's do. */
+/** Requests that name themselves: of any signal, with the name as the schema URL of their one resource. */
 export function encodeRequest(name: string): Uint8Array {
   const text = Buffer.from(name);
-  if (text.length > 127) throw new Error('The name is too long');
-  return Buffer.concat([Buffer.from([0x0a, text.length]), text]);
+  if (text.length > 125) throw new Error('The name is too long');
+  return Buffer.concat([Buffer.from([0x0a, text.length + 2, 0x1a, text.length]), text]);
 }
 
 /** The names of the requests that were merged into this one. */
 export function namesIn({ body }: Pick<VendorRequest, 'body'>): string[] {
+  if (body[0] === 0x7b) return namesInJson(JSON.parse(body.toString()));
   const names: string[] = [];
   for (let at = 0; at < body.length; ) {
     const end = at + 2 + (body[at + 1] ?? 0);
-    names.push(body.subarray(at + 2, end).toString());
+    names.push(body.subarray(at + 4, end).toString());
     at = end;
   }
   return names;
 }
 
+function namesInJson(request: Readonly<Record<string, readonly { readonly schemaUrl: string }[]>>): string[] {
+  return Object.values(request).flatMap((resources) => resources.map(({ schemaUrl }) => schemaUrl));
+}
+
 /** Names of everything that the vendor took, in the order in which it came. */
-export function takenBy(vendor: Vendor): string[] {
+export function takenBy(vendor: Pick<Vendor, 'accepted'>): string[] {
   return vendor.accepted.flatMap(namesIn);
 }
 

@@ -3,8 +3,10 @@ import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
+import type { TlsOptions } from 'node:tls';
 import { gunzipSync } from 'node:zlib';
 import { isSignal, type Signal } from '../../src/shared/signal.ts';
+import type { KeyPair } from './certificates.ts';
 import { close, listen } from './server.ts';
 import { varint } from './varint.ts';
 
@@ -71,7 +73,9 @@ export interface VendorOptions {
   /** Asked as soon as the headers are in; an answer given here comes before the body is read (which it never is). */
   readonly early?: (headers: IncomingHttpHeaders, n: number) => VendorAnswer | undefined;
   /** PEM; makes it https. */
-  readonly tls?: { readonly key: string; readonly cert: string };
+  readonly tls?: KeyPair & Pick<TlsOptions, 'ca' | 'requestCert' | 'minVersion' | 'maxVersion' | 'ciphers'>;
+  /** An address of this machine. Default: 127.0.0.1. */
+  readonly host?: string;
   /** Default: any free one. */
   readonly port?: number;
   /** False where many requests would fill the memory: then only `answer` sees them. */
@@ -112,11 +116,12 @@ export async function startVendor(options: VendorOptions = {}): Promise<Vendor> 
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => socket.destroy());
   });
-  const port = await listen(server, { port: options.port ?? 0 });
+  const host = options.host ?? '127.0.0.1';
+  const port = await listen(server, { host, port: options.port ?? 0 });
 
   return {
     // A certificate is made out to a name.
-    url: options.tls ? `https://localhost:${port}` : `http://127.0.0.1:${port}`,
+    url: options.tls ? `https://localhost:${port}` : `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
     port,
     accepted,
     seen,
@@ -188,12 +193,16 @@ export function ok(): VendorAnswer {
   return { kind: 'status', status: 200, headers: protobuf, body: '' };
 }
 
-/** Success but for some points. The wire form is the same for all signals: `1 { 1: rejected, 2: message }`. */
+/** Success but for some points. */
 export function partialSuccess(rejected: number, message: string): VendorAnswer {
+  return { kind: 'status', status: 200, headers: protobuf, body: partialSuccessBody(rejected, message) };
+}
+
+/** An Export…ServiceResponse. Its wire form is the same for all signals: `1 { 1: rejected, 2: message }`. */
+export function partialSuccessBody(rejected: number, message: string): Buffer {
   const text = Buffer.from(message);
   const partial = Buffer.concat([Buffer.from([0x08, ...varint(rejected), 0x12, ...varint(text.length)]), text]);
-  const body = Buffer.concat([Buffer.from([0x0a, ...varint(partial.length)]), partial]);
-  return { kind: 'status', status: 200, headers: protobuf, body };
+  return Buffer.concat([Buffer.from([0x0a, ...varint(partial.length)]), partial]);
 }
 
 /** Any status; a body that is text gets the content type text/plain unless the headers say otherwise. */

@@ -156,7 +156,7 @@ function listTable(requests: readonly QuarantinedRequest[], now: number): string
       formatNumber(request.points),
       formatBytes(request.bytes),
       relativeTime(request.quarantinedAt, now),
-      String(request.status),
+      request.status === 0 ? '–' : String(request.status),
       request.message,
     ]),
   );
@@ -171,7 +171,7 @@ function description(request: QuarantinedRequest, io: Io): string {
       `Request ${id} for ${destination}: ${signal}, ${countOf(points, pointNoun[signal].slice(0, -1))}, ${formatBytes(bytes)}`,
     ),
     `  received ${relativeTime(receivedAt, now)}, set aside ${relativeTime(quarantinedAt, now)}`,
-    `  ${destination} answered ${status}: ${message || 'without a reason'}`,
+    status === 0 ? `  never sent: ${message}` : `  ${destination} answered ${status}: ${message || 'without a reason'}`,
   ].join('\n');
 }
 

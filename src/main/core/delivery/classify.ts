@@ -1,7 +1,10 @@
 import { assertNever } from '../../../shared/assert-never.ts';
 import type { DeliveryError } from '../../../shared/health.ts';
+import { classifyFront } from './classify-front.ts';
+import { classifyGrpc } from './classify-grpc.ts';
+import type { ExportResult, NotGrpcAnswer } from './exporter.ts';
 import { retryAfterMs } from './retry-after.ts';
-import type { TransportAnswer, TransportFailure, TransportResult } from './transport.ts';
+import type { TransportAnswer, TransportFailure } from './transport.ts';
 
 /** What a destination's answer means for the requests that were sent. */
 export type Verdict =
@@ -26,13 +29,16 @@ export interface RetryVerdict {
 /** Somebody has to mend something first; the data is held. */
 export interface BlockedVerdict {
   readonly kind: 'blocked';
-  readonly by: 'credentials' | 'endpoint' | 'captive-portal';
+  readonly by: 'credentials' | 'endpoint' | 'captive-portal' | 'proxy' | 'certificate-file' | 'client-certificate';
   readonly error: DeliveryError;
 }
 
 export interface AnswerError extends DeliveryError {
   readonly status: number;
 }
+
+/** The status of what the relay set aside by itself: no destination was asked. */
+const unanswered = 0;
 
 /** What is known beside the answer itself. */
 export interface Reading {
@@ -46,22 +52,46 @@ export interface Reading {
   readonly message: string | undefined;
 }
 
+type HttpAnswer = Omit<TransportAnswer, 'kind'>;
+
 /** The table of what each answer does, row by row. Pure. */
-export function classify(result: TransportResult, reading: Reading): Verdict {
-  return result.kind === 'failure' ? classifyFailure(result) : classifyAnswer(result, reading);
+export function classify(result: ExportResult, reading: Reading): Verdict {
+  switch (result.kind) {
+    case 'failure':
+      return classifyFailure(result);
+    case 'answer':
+      return classifyAnswer(result, reading);
+    case 'grpc':
+      return classifyGrpc(result, reading);
+    case 'not-grpc':
+      return classifyNotGrpc(result, reading);
+    case 'unencodable': {
+      const message = `The request cannot be put into JSON, as ${reading.host} wants it: ${result.problem}.`;
+      return { kind: 'malformed', error: { kind: 'malformed', status: unanswered, message } };
+    }
+    default:
+      return assertNever(result);
+  }
 }
 
 function classifyFailure(failure: TransportFailure): Verdict {
   const { reason, message, possiblySent, staleConnection } = failure;
   switch (reason) {
     case 'unsendable':
+    case 'other-protocol':
       return { kind: 'blocked', by: 'endpoint', error: { kind: 'endpoint', message } };
+    case 'proxy-refused':
+      return { kind: 'blocked', by: 'proxy', error: { kind: 'proxy', message } };
+    case 'certificate-file':
+    case 'client-certificate':
+      return { kind: 'blocked', by: reason, error: { kind: reason, message } };
     case 'dns':
     case 'connect':
     case 'tls':
     case 'timeout':
     case 'reset':
     case 'garbage':
+    case 'proxy':
     case 'aborted':
       return { kind: 'retry', error: { kind: reason, message }, possiblySent, staleConnection };
     default:
@@ -69,7 +99,7 @@ function classifyFailure(failure: TransportFailure): Verdict {
   }
 }
 
-function classifyAnswer(answer: TransportAnswer, reading: Reading): Verdict {
+function classifyAnswer(answer: HttpAnswer, reading: Reading): Verdict {
   const { status } = answer;
   if (status >= 200 && status < 300) {
     if (isWebPage(answer)) return captivePortal(status, reading.host);
@@ -87,7 +117,7 @@ function classifyAnswer(answer: TransportAnswer, reading: Reading): Verdict {
   if (status === 407) {
     // A proxy's word about itself, not the destination's about the data: setting the data aside would help nobody.
     const error = answerError('proxy', 'was not reached: a proxy in between asks for a login', status, reading);
-    return { kind: 'blocked', by: 'endpoint', error };
+    return { kind: 'blocked', by: 'proxy', error };
   }
   if (status === 413) {
     return { kind: 'too-large', error: answerError('too-large', 'calls the request too large', status, reading) };
@@ -102,7 +132,26 @@ function classifyAnswer(answer: TransportAnswer, reading: Reading): Verdict {
       staleConnection: false,
     };
   }
-  return { kind: 'malformed', error: answerError('malformed', 'calls the request malformed', status, reading) };
+  const front = status === 400 ? classifyFront(status, answer.body, reading.host) : undefined;
+  return (
+    front ?? { kind: 'malformed', error: answerError('malformed', 'calls the request malformed', status, reading) }
+  );
+}
+
+/** Who does not speak gRPC has not understood the data, so has neither taken it nor anything to say against it. */
+function classifyNotGrpc(answer: NotGrpcAnswer, reading: Reading): Verdict {
+  const verdict = classifyAnswer(answer, reading);
+  const { status } = answer;
+  if (verdict.kind === 'delivered' && /^application\/grpc\b/i.test(answer.headers['content-type'] ?? '')) {
+    const does = 'sent no gRPC status: a proxy in between may take the trailers of HTTP/2 away';
+    const error = answerError('garbage', does, status, { ...reading, message: undefined });
+    return { kind: 'retry', error, possiblySent: true, staleConnection: false };
+  }
+  if (verdict.kind === 'delivered' || verdict.kind === 'malformed') {
+    const error = answerError('endpoint', 'does not speak gRPC at this address', status, reading);
+    return { kind: 'blocked', by: 'endpoint', error };
+  }
+  return verdict;
 }
 
 function answerError(kind: string, does: string, status: number, { host, message }: Reading): AnswerError {
@@ -116,7 +165,7 @@ function captivePortal(status: number, host: string): BlockedVerdict {
 }
 
 /** Redirects are not followed: the credential would go to whoever is named. */
-function redirected(answer: TransportAnswer, host: string): BlockedVerdict {
+function redirected(answer: HttpAnswer, host: string): BlockedVerdict {
   const location = answer.headers.location;
   const target = location === undefined ? null : URL.parse(location, `http://${host}`);
   const to = target === null ? 'elsewhere' : `to ${target.host}`;
@@ -125,7 +174,7 @@ function redirected(answer: TransportAnswer, host: string): BlockedVerdict {
 }
 
 /** By its type, or by how it starts: portals do not always say what they send. */
-function isWebPage(answer: TransportAnswer): boolean {
+function isWebPage(answer: HttpAnswer): boolean {
   if (/^\s*(text\/html|application\/xhtml\+xml)\b/i.test(answer.headers['content-type'] ?? '')) return true;
   const start = new TextDecoder().decode(answer.body.subarray(0, 512));
   return /^\s*(<\?xml[^>]*>\s*)?(<!--[\s\S]*?-->\s*)*<(!doctype\s+html|html|head|body|meta|script|title)\b/i.test(

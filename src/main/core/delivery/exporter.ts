@@ -1,13 +1,40 @@
 import type { Signal } from '../../../shared/signal.ts';
+import type { RpcCodeName } from '../otlp/status.ts';
 import type { Destination } from './destination.ts';
-import type { TransportResult } from './transport.ts';
+import type { TransportAnswer, TransportFailure } from './transport.ts';
 
 /** Brings export requests to one destination, in its protocol and encoding. */
 export interface Exporter {
   /** The most bytes that one merged request should have; a single request may be larger. */
   readonly maxBatchBytes: number;
   /** Never rejects: what went wrong is part of the result. */
-  send(request: ExportRequest): Promise<TransportResult>;
+  send(request: ExportRequest): Promise<ExportResult>;
+}
+
+export type ExportResult = TransportAnswer | GrpcAnswer | NotGrpcAnswer | TransportFailure | Unencodable;
+
+/** The request cannot be put into the destination's encoding; nothing was sent. */
+export interface Unencodable {
+  readonly kind: 'unencodable';
+  /** What is wrong and where, in words; never holds a value out of the request. */
+  readonly problem: string;
+}
+
+/** A destination's answer in gRPC. */
+export interface GrpcAnswer {
+  readonly kind: 'grpc';
+  readonly code: RpcCodeName;
+  /** The destination's words, as they came. */
+  readonly message: string;
+  /** google.rpc.RetryInfo: how long it asks to wait. */
+  readonly retryDelayMs?: number;
+  /** An encoded Export…ServiceResponse; empty where there was none that can be read. */
+  readonly body: Uint8Array;
+}
+
+/** What answers a gRPC request without a gRPC status: a proxy, a login page, a server of another kind. */
+export interface NotGrpcAnswer extends Omit<TransportAnswer, 'kind'> {
+  readonly kind: 'not-grpc';
 }
 
 export interface ExportRequest {

@@ -8,7 +8,12 @@ export function retryAfterMs(headers: Readonly<Record<string, string>>, now: num
   const value = headers['retry-after']?.trim();
   if (value === undefined) return undefined;
   const delayMs = /^\d+$/.test(value) ? Number(value) * 1000 : dateDifference(value, headers.date, now);
-  return delayMs === undefined ? undefined : Math.min(Math.max(delayMs, 0), maxRetryAfterMs);
+  return delayMs === undefined ? undefined : boundedWaitMs(delayMs);
+}
+
+/** What a destination asks for, clamped to [0, 1 h]. */
+export function boundedWaitMs(delayMs: number): number {
+  return Math.min(Math.max(delayMs, 0), maxRetryAfterMs);
 }
 
 function dateDifference(value: string, reference: string | undefined, now: number): number | undefined {

@@ -278,10 +278,11 @@ export class Sender {
   }
 
   #become(state: DestinationState, error: DeliveryError | null, nextAttemptInMs?: number): void {
-    const cause = [state, error?.kind, error?.status].join(' ').trimEnd();
+    const cause = [state, error?.kind, error?.grpcStatus ?? error?.status].join(' ').trimEnd();
     if (this.#logged !== cause) {
       // The message may quote the destination, which may quote the payload: only our own words go into the log.
-      this.#log(state === 'ok' ? 'info' : 'warn', `delivery ${state}`, { kind: error?.kind, status: error?.status });
+      const { kind, status, grpcStatus } = error ?? {};
+      this.#log(state === 'ok' ? 'info' : 'warn', `delivery ${state}`, { kind, status, grpcStatus });
     }
     this.#logged = cause;
     this.#stand(state, error, nextAttemptInMs);

@@ -98,7 +98,9 @@ async function post(parts: SendTestParts, signal: Signal): Promise<string | unde
     timeoutMs: parts.timeoutMs,
   });
   if (result.kind === 'failure') return result.message;
-  return result.status === 200 ? undefined : `status ${result.status}`;
+  if (result.kind === 'unencodable') return result.problem;
+  const status = result.kind === 'grpc' ? result.code : result.status;
+  return status === 200 ? undefined : `status ${status}`;
 }
 
 interface Expectation extends Answerer {

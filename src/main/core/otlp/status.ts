@@ -4,17 +4,28 @@ import { ProtobufWriter } from './protobuf-writer.ts';
 
 export type OtlpContentType = 'application/x-protobuf' | 'application/json';
 
-/** The codes of google.rpc.Code that are used here, https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto. */
+/** The codes of google.rpc.Code, https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto. */
 export const rpcCode = {
+  OK: 0,
+  CANCELLED: 1,
+  UNKNOWN: 2,
   INVALID_ARGUMENT: 3,
   DEADLINE_EXCEEDED: 4,
   NOT_FOUND: 5,
+  ALREADY_EXISTS: 6,
   PERMISSION_DENIED: 7,
   RESOURCE_EXHAUSTED: 8,
+  FAILED_PRECONDITION: 9,
+  ABORTED: 10,
+  OUT_OF_RANGE: 11,
   UNIMPLEMENTED: 12,
   INTERNAL: 13,
   UNAVAILABLE: 14,
+  DATA_LOSS: 15,
+  UNAUTHENTICATED: 16,
 } as const;
+
+export type RpcCodeName = keyof typeof rpcCode;
 
 /** Encodes a google.rpc.Status in the encoding of the request that it answers. */
 export function encodeStatus(contentType: OtlpContentType, code: number, message: string): Uint8Array {

@@ -1,0 +1,144 @@
+import type { ClientHttp2Session, ClientHttp2Stream, OutgoingHttpHeaders } from 'node:http2';
+import type { Socket } from 'node:net';
+import type { Clock } from '../clock.ts';
+import { loadHttp2 } from '../node-http2.ts';
+import { errorCode } from './failure-words.ts';
+import { aborted, failure, idleTimeoutMs, type TransportFailure } from './transport.ts';
+
+/** After this much silence a connection may be dead without anybody having said so: it is asked first. */
+const quietMs = 10_000;
+
+const pingTimeoutMs = 5_000;
+
+export type Spoken = GrpcConnection | TransportFailure;
+
+/** One HTTP/2 connection, for any number of calls at once. */
+export class GrpcConnection {
+  readonly kind = 'connection';
+  readonly #session: ClientHttp2Session;
+  readonly #clock: Clock;
+  #heardAtMs: number;
+  #calls = 0;
+  #answered = false;
+  #retired = false;
+  #lastProcessedId = Number.POSITIVE_INFINITY;
+  #checking: Promise<boolean> | undefined;
+
+  /** Use `speakHttp2`. */
+  constructor(session: ClientHttp2Session, clock: Clock) {
+    this.#session = session;
+    this.#clock = clock;
+    this.#heardAtMs = clock.monotonicMs();
+    session.on('goaway', (_code, lastStreamId) => {
+      this.#lastProcessedId = lastStreamId;
+    });
+    session.setTimeout(idleTimeoutMs, () => {
+      if (this.#calls === 0) this.retire();
+    });
+  }
+
+  /** Whether new calls can be made; the other side may have seen to it that they cannot. */
+  get open(): boolean {
+    return !this.#retired && !this.#session.closed && !this.#session.destroyed;
+  }
+
+  /** It has answered before: that it breaks off says nothing of the destination. */
+  get answered(): boolean {
+    return this.#answered;
+  }
+
+  /** Whether the other side still hears us. Asks only after a silence: gRPC servers do not like to be asked often. */
+  async alive(): Promise<boolean> {
+    if (!this.open) return false;
+    if (this.#clock.monotonicMs() - this.#heardAtMs < quietMs) return true;
+    this.#checking ??= this.#ping().finally(() => {
+      this.#checking = undefined;
+    });
+    return this.#checking;
+  }
+
+  /** Throws where the headers cannot be sent, or the connection has ended a moment ago. */
+  start(headers: OutgoingHttpHeaders): ClientHttp2Stream {
+    const stream = this.#session.request(headers);
+    this.#calls++;
+    stream.once('close', () => this.#calls--);
+    return stream;
+  }
+
+  heard(): void {
+    this.#answered = true;
+    this.#heardAtMs = this.#clock.monotonicMs();
+  }
+
+  /** Whether the other side has said that it did nothing with a call. */
+  leftOut(streamId: number | undefined): boolean {
+    return streamId === undefined || streamId > this.#lastProcessedId;
+  }
+
+  /** Takes no new calls; ends when those under way have ended. */
+  retire(): void {
+    this.#retired = true;
+    if (!this.#session.destroyed) this.#session.close();
+  }
+
+  #ping(): Promise<boolean> {
+    return new Promise((resolve) => {
+      const cancelTimer = this.#clock.after(pingTimeoutMs, () => settle(false));
+      const settle = (alive: boolean) => {
+        cancelTimer();
+        if (alive) this.#heardAtMs = this.#clock.monotonicMs();
+        else this.#session.destroy();
+        resolve(alive && this.open);
+      };
+      if (!this.#session.ping((error) => settle(error === null))) settle(false);
+    });
+  }
+}
+
+/** Between an open connection and the other side's first word in HTTP/2. */
+const settingsTimeoutMs = 10_000;
+
+export interface Http2Target {
+  readonly url: URL;
+  readonly clock: Clock;
+  readonly abort: AbortSignal;
+}
+
+/** Begins HTTP/2. Waits for the other side's settings, so that no telemetry goes to what speaks something else. Never rejects. */
+export function speakHttp2(socket: Socket, { url, clock, abort }: Http2Target): Promise<Spoken> {
+  const { host } = url;
+  return new Promise((resolve) => {
+    const session = loadHttp2().connect(url, { createConnection: () => socket, settings: { enablePush: false } });
+    let code = 'CLOSED';
+    // Stays: those who have calls on the connection are told by them.
+    session.on('error', (error) => {
+      code = errorCode(error);
+    });
+    const onClose = () => settle(code === 'ERR_HTTP2_ERROR' ? otherProtocol(host) : silent(host, code));
+    const onAbort = () => settle(aborted(false));
+    const cancelTimer = clock.after(settingsTimeoutMs, () => {
+      const message = `${host} accepts the connection, but does not begin HTTP/2 within ${settingsTimeoutMs / 1000} s: is it a gRPC port?`;
+      settle(failure('connect', 'CONNECT_TIMEOUT', message));
+    });
+    const settle = (spoken: Spoken) => {
+      cancelTimer();
+      session.off('close', onClose);
+      abort.removeEventListener('abort', onAbort);
+      if (spoken.kind === 'failure') session.destroy();
+      resolve(spoken);
+    };
+    abort.addEventListener('abort', onAbort, { once: true });
+    session.once('close', onClose);
+    session.once('remoteSettings', () => settle(new GrpcConnection(session, clock)));
+  });
+}
+
+function otherProtocol(host: string): TransportFailure {
+  const message = `What answers at ${host} does not speak gRPC (HTTP/2). Check the port, or set the protocol of this destination to http/protobuf.`;
+  return failure('other-protocol', 'ERR_HTTP2_ERROR', message);
+}
+
+function silent(host: string, code: string): TransportFailure {
+  const message = `${host} broke the connection off before it had begun HTTP/2 (${code}): is it a gRPC port?`;
+  return failure('reset', code, message);
+}
