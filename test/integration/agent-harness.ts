@@ -29,7 +29,13 @@ export async function startTestAgent(config: object | string, home?: RelayHome):
   const logged: string[] = [];
   const place = home ?? (await ownHome(config));
   const { stateDir, configFile } = place;
-  const start = await startAgent({ stateDir, configFile, log: lineLog((line) => logged.push(line)) });
+  const start = await startAgent({
+    stateDir,
+    configFile,
+    env: {},
+    home: stateDir,
+    log: lineLog((line) => logged.push(line)),
+  });
   if (start.kind !== 'started') throw new Error(`The agent did not start: ${JSON.stringify(start)}`);
   const { agent } = start;
   onTestFinished(async () => {

@@ -38,7 +38,15 @@ Exits with 0 when it was stopped or replaced, 75 when another relay runs on this
       log.warn('the config file does not exist; the defaults are in force until it does', { file: configFile });
     }
     const inherited = socketsOf(io.env, process.pid);
-    const start = await startAgent({ stateDir, configFile, replace: values.replace, inherited, log });
+    const start = await startAgent({
+      stateDir,
+      configFile,
+      replace: values.replace,
+      inherited,
+      env: io.env,
+      home: io.home,
+      log,
+    });
     switch (start.kind) {
       case 'already-running':
         throw new CliError(

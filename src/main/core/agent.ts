@@ -1,6 +1,8 @@
+import { readFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { deriveHealth, type HealthSnapshot } from '../../shared/health.ts';
+import { createAttribution } from './attribution/attribution.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { agentHandlers } from './control/handlers.ts';
 import { startControlServer } from './control/server.ts';
@@ -10,6 +12,7 @@ import { createDelivery } from './delivery/delivery.ts';
 import { createExporters } from './delivery/exporters.ts';
 import { createConnector } from './delivery/network/connector.ts';
 import { noProxies } from './delivery/network/proxy-resolver.ts';
+import { readSystemAuthorities } from './delivery/network/system-authorities.ts';
 import { createTrust } from './delivery/network/trust.ts';
 import { watchForWake } from './delivery/wake-watch.ts';
 import { sendTest } from './diagnostics/send-test.ts';
@@ -39,6 +42,10 @@ export interface AgentOptions {
   readonly replace?: boolean;
   /** Sockets that a supervisor opened (systemd socket activation), used instead of the configured ports. */
   readonly inherited?: readonly InheritedSocket[];
+  /** The environment of the process: proxies, and `${env:…}` in attributes. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The user's home folder, for `${git:…}` and `${claude:…}` in attributes. */
+  readonly home: string;
   readonly log: Log;
   readonly clock?: Clock;
 }
@@ -68,7 +75,7 @@ const drainMs = 500;
  * on the way down the port closes first and the spool last.
  */
 export async function startAgent(options: AgentOptions): Promise<AgentStart> {
-  const { stateDir, log, clock = systemClock } = options;
+  const { stateDir, env, home, log, clock = systemClock } = options;
   let firstLock: StateLock | undefined;
   try {
     await ensurePrivateFolder(stateDir);
@@ -138,12 +145,18 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
     isReady = true;
     ready.resolve();
   });
-  const connector = createConnector({ clock, proxyResolver: noProxies, trust: createTrust() });
+  const connector = createConnector({
+    clock,
+    proxyResolver: noProxies,
+    trust: createTrust({ log, readSystem: readSystemAuthorities }),
+  });
   const exporters = createExporters({ clock, version: relayVersion, connector });
+  const attribution = createAttribution({ env, home, readFile, log });
+  await attribution.refresh();
   const delivery = createDelivery({
     spool,
     exporters,
-    attribution: { enrich: (_rules, _signal, body) => body },
+    attribution,
     credentials,
     clock,
     random: Math.random,
@@ -162,6 +175,7 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
     logConfig(log, loaded, applied);
     applied = loaded;
     credentialHeaders = credentialHeadersOf(loaded);
+    void attribution.refresh();
     Promise.all([applyConfig(loaded), receivers.move(loaded.config.listen)]).catch((error: unknown) =>
       log.error('the config could not be applied', { error: String(error) }),
     );
@@ -210,8 +224,20 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
   });
   if (control.kind === 'failed') log.error(control.message);
 
-  const cancelWakeWatch = watchForWake({ clock, networkInterfaces, onWake: (reason) => delivery.wake(reason) });
-  const cancelMaintenance = repeat(clock, maintainEveryMs, () => spool.maintain(), log);
+  const cancelWakeWatch = watchForWake({
+    clock,
+    networkInterfaces,
+    onWake: (reason) => {
+      void attribution.refresh();
+      delivery.wake(reason);
+    },
+  });
+  const cancelMaintenance = repeat(
+    clock,
+    maintainEveryMs,
+    () => Promise.all([spool.maintain(), attribution.refresh()]),
+    log,
+  );
   config.onChange(apply);
   void ready.promise
     .then(() => recorder.recall(spool))
@@ -260,7 +286,7 @@ function presentCredentials(
   }
 }
 
-function repeat(clock: Clock, everyMs: number, action: () => Promise<void>, log: Log): () => void {
+function repeat(clock: Clock, everyMs: number, action: () => Promise<unknown>, log: Log): () => void {
   let cancel = clock.after(everyMs, run);
   function run(): void {
     cancel = clock.after(everyMs, run);
