@@ -14,6 +14,8 @@ export interface Party {
 export interface FailureScene extends Party {
   /** The connection stood (for https: after the handshake). */
   readonly connected: boolean;
+  /** It was plain, and has never answered: whoever takes only TLS breaks off without a word. */
+  readonly mayWantTls?: boolean;
   /** By which protocol we meant to speak: `http/1.1` or `h2`. */
   readonly alpn?: string;
   /** For TLS. */
@@ -60,8 +62,7 @@ export function describeFailure(error: unknown, scene: FailureScene): FailureWor
   if (tls !== undefined) return { ...tls, code };
   if (code.startsWith('HPE_')) return { ...parseWords(firstBytes(error), scene), code };
   if (scene.connected) {
-    const hint = certificateHint(scene);
-    const message = capital(`${scene.name} broke the connection off before it had answered (${code}).${hint}`);
+    const message = capital(`${scene.name} broke the connection off before it had answered (${code}).${hint(scene)}`);
     return { reason: 'reset', code, message };
   }
   return { reason: 'connect', code, message: capital(connectWords(code, scene)) };
@@ -80,8 +81,9 @@ export function seconds(ms: number): string {
   return `${Math.round(ms / 100) / 10} s`;
 }
 
-/** Some servers close without a word when they do not take our certificate. */
-function certificateHint({ handshake }: FailureScene): string {
+/** What may be behind a connection that breaks off without a word. */
+function hint({ handshake, mayWantTls }: FailureScene): string {
+  if (mayWantTls === true) return ' Does it take https instead of http?';
   return handshake?.clientCert === undefined
     ? ''
     : ` It may not accept the client certificate ${handshake.clientCert}.`;

@@ -71,8 +71,9 @@ export function exchange({ url, request, pool, version, clock, timeoutMs }: Exch
     function failed(reason: FailureReason, code: string, message: string): TransportFailure {
       return {
         ...failure(reason, code, message),
-        // True when all of the request has been handed to the system: less than that nobody can have taken for a request.
-        possiblySent: outgoing.writableFinished,
+        // True when all of the request has been handed to the system: less than that nobody can have taken for a request,
+        // nor who turns our certificate down or speaks another protocol.
+        possiblySent: outgoing.writableFinished && reason !== 'client-certificate' && reason !== 'other-protocol',
         staleConnection: reason === 'reset' && outgoing.reusedSocket && response === undefined,
       };
     }
@@ -103,6 +104,8 @@ export function exchange({ url, request, pool, version, clock, timeoutMs }: Exch
         hostname: url.hostname,
         setting: 'the endpoint',
         connected: true,
+        mayWantTls:
+          url.protocol === 'http:' && forward === undefined && response === undefined && !outgoing.reusedSocket,
         handshake: { chain: [], now: clock.now(), ...request.network },
       };
       const { reason, code, message } = describeFailure(error, scene);
