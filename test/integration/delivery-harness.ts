@@ -57,8 +57,13 @@ export interface RelayOptions {
 
 const cleanups: (() => Promise<void>)[] = [];
 
+/** Does this after the test, before what was registered earlier. */
+export function cleanup(action: () => Promise<void>): void {
+  cleanups.push(action);
+}
+
 afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+  for (const action of cleanups.splice(0).reverse()) await action();
 });
 
 export async function startRelay(options: RelayOptions = {}): Promise<Relay> {

@@ -117,6 +117,18 @@ const cases: readonly [HealthState, string, Changes, readonly string[], string][
   ],
   [
     'healthy',
+    'an answer in gRPC is told in the words of gRPC',
+    {
+      span: {
+        ...retrying(1, 'http'),
+        lastError: { kind: 'http', status: 503, grpcStatus: 'UNAVAILABLE', message: 'later' },
+      },
+    },
+    [],
+    `Telemetry is safe: span answers gRPC UNAVAILABLE just now, and ${safe}. The relay tries again by itself.`,
+  ],
+  [
+    'healthy',
     'a destination that has never worked is given half a minute',
     { span: { ...retrying(0.5), lastSuccessAt: null } },
     [],
@@ -156,6 +168,18 @@ const cases: readonly [HealthState, string, Changes, readonly string[], string][
     { span: blocked('credentials', 401) },
     ['destination.credentials-refused'],
     'span refuses the token (401): put a current token into /config.json.',
+  ],
+  [
+    'failing',
+    'the token is refused over gRPC',
+    {
+      span: {
+        ...blocked('credentials', 401),
+        lastError: { kind: 'credentials', status: 401, grpcStatus: 'UNAUTHENTICATED', message: 'no' },
+      },
+    },
+    ['destination.credentials-refused'],
+    'span refuses the token (gRPC UNAUTHENTICATED): put a current token into /config.json.',
   ],
   [
     'failing',

@@ -141,17 +141,15 @@ function classifyAnswer(answer: HttpAnswer, reading: Reading): Verdict {
 /** Who does not speak gRPC has not understood the data, so has neither taken it nor anything to say against it. */
 function classifyNotGrpc(answer: NotGrpcAnswer, reading: Reading): Verdict {
   const verdict = classifyAnswer(answer, reading);
-  const { status } = answer;
+  if (verdict.kind !== 'delivered' && verdict.kind !== 'malformed') return verdict;
   if (verdict.kind === 'delivered' && /^application\/grpc\b/i.test(answer.headers['content-type'] ?? '')) {
-    const does = 'sent no gRPC status: a proxy in between may take the trailers of HTTP/2 away';
-    const error = answerError('garbage', does, status, { ...reading, message: undefined });
-    return { kind: 'retry', error, possiblySent: true, staleConnection: false };
+    const message = `${reading.host} sent no gRPC status: a proxy in between may take the trailers of HTTP/2 away.`;
+    return { kind: 'retry', error: { kind: 'garbage', message }, possiblySent: true, staleConnection: false };
   }
-  if (verdict.kind === 'delivered' || verdict.kind === 'malformed') {
-    const error = answerError('endpoint', 'does not speak gRPC at this address', status, reading);
-    return { kind: 'blocked', by: 'endpoint', error };
-  }
-  return verdict;
+  const error = answerError('endpoint', 'does not speak gRPC at this address', answer.status, reading);
+  // The status of a success would mislead: nothing was taken.
+  const told = verdict.kind === 'delivered' ? { kind: error.kind, message: error.message } : error;
+  return { kind: 'blocked', by: 'endpoint', error: told };
 }
 
 function answerError(kind: string, does: string, status: number, { host, message }: Reading): AnswerError {
