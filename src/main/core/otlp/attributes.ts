@@ -1,86 +1,123 @@
+import { type IdentityKey, identityKeys } from '../../../shared/attribution.ts';
 import type { Signal } from '../../../shared/signal.ts';
-import { type MessageType, messages, requestType } from './schema.ts';
+import { findPlaceholder } from '../attribution/placeholder.ts';
+import { KeyValueReader } from './key-value.ts';
+import { attributesFieldOf, requestTypeIds, resourceFieldOf, resourceType, routeOf } from './routes.ts';
+import { delimited, WireCursor } from './wire.ts';
 
 /**
  * The `service.version` of the first resource of a request: the version of the Claude Code that sent it. Undefined where
- * there is none. Expects a request that `inspectRequest` found well formed, and reads no further than the resource.
+ * there is none. Expects a request that `inspectRequest` found well formed.
  */
 export function resourceServiceVersion(signal: Signal, body: Uint8Array): string | undefined {
-  const request = requestType[signal];
-  const [resources] = Object.values(messages[request]);
-  if (!resources) return undefined;
-  const whole = { start: 0, end: body.length };
-  const first = nextField(body, whole, resources.number);
-  const resource = first && nextField(body, first, numberOf('ResourceMetrics', 'resource'));
-  if (!resource) return undefined;
-  const attributes = numberOf('Resource', 'attributes');
-  let attribute = nextField(body, resource, attributes);
-  while (attribute) {
-    const key = nextField(body, attribute, numberOf('KeyValue', 'key'));
-    if (key && equals(body, key, serviceVersion)) {
-      const value = nextField(body, attribute, numberOf('KeyValue', 'value'));
-      const text = value && nextField(body, value, numberOf('AnyValue', 'stringValue'));
-      return text && Buffer.from(body.buffer, body.byteOffset + text.start, text.end - text.start).toString();
-    }
-    attribute = nextField(body, { start: attribute.end, end: resource.end }, attributes);
+  return new FirstAttributes(body, [serviceVersion], false).read(signal)[0]?.text;
+}
+
+/**
+ * Whether a vendor could tell whose telemetry a request is: `usable` where an attribute that names a person holds an e-mail
+ * address, in the first resource or its first point: a request comes from one process. `placeholder` where such an attribute
+ * holds a variable that nobody filled in, whatever the others hold: a vendor that prefers it sees no person.
+ */
+export type Identity = 'usable' | 'placeholder' | 'none';
+
+/** Expects a request that `inspectRequest` found well formed. Microseconds, whatever the size of the request. */
+export function identityOf(signal: Signal, body: Uint8Array): Identity {
+  const attributes = new FirstAttributes(body, identityKeyBytes, true).read(signal);
+  if (attributes.some(({ text }) => !plainAddress.test(text) && findPlaceholder(text) !== undefined))
+    return 'placeholder';
+  return attributes.some(({ text }) => holdsAddress(text)) ? 'usable' : 'none';
+}
+
+export interface IdentityPlaceholder {
+  readonly key: IdentityKey;
+  /** Nothing but the variable, such as `%Email%`. */
+  readonly placeholder: string;
+}
+
+/** What a request whose identity is a `placeholder` holds in the place of one. */
+export function identityPlaceholderOf(signal: Signal, body: Uint8Array): IdentityPlaceholder | undefined {
+  for (const { index, text } of new FirstAttributes(body, identityKeyBytes, true).read(signal)) {
+    const placeholder = findPlaceholder(text);
+    const key = identityKeys[index];
+    if (placeholder !== undefined && key !== undefined) return { key, placeholder };
   }
   return undefined;
 }
+
+/** Whether a text holds an e-mail address that vendors can know somebody by: one with a domain. */
+export function holdsAddress(text: string): boolean {
+  return (
+    plainAddress.test(text) ||
+    /[^\s@<>"(),:;]@[\p{L}\d](?:[\p{L}\d-]*\.)+[\p{L}\d-]*[\p{L}\d]/u.test(text.slice(0, 1024))
+  );
+}
+
+/** Nearly all that there are. */
+const plainAddress = /^[\w.+-]{1,100}@[\w-]{1,100}(?:\.[\w-]{1,100}){1,10}$/;
 
 const serviceVersion = Buffer.from('service.version');
+const identityKeyBytes = identityKeys.map((key) => Buffer.from(key));
 
-interface Range {
-  readonly start: number;
-  readonly end: number;
+interface FoundAttribute {
+  /** Which of the keys it has. */
+  readonly index: number;
+  readonly text: string;
 }
 
-/** The same in the messages of all three signals. */
-function numberOf(type: MessageType, name: string): number {
-  return messages[type][name]?.number ?? 0;
-}
+/** Reads attributes that are text, with certain keys, of the first resource of a request and of its first point. */
+class FirstAttributes {
+  readonly #cursor: WireCursor;
+  readonly #keyValue: KeyValueReader;
+  readonly #keys: readonly Uint8Array[];
+  readonly #found: FoundAttribute[] = [];
+  #lookingForPoint: boolean;
 
-/** The contents of the first length-delimited field of this number in a message. */
-function nextField(body: Uint8Array, { start, end }: Range, number: number): Range | undefined {
-  let at = start;
-  while (at < end) {
-    const tag = varint(body, at);
-    const value = varint(body, tag.end);
-    switch (tag.value % 8) {
-      case 0:
-        at = value.end;
-        break;
-      case 1:
-        at = tag.end + 8;
-        break;
-      case 2:
-        at = value.end + value.value;
-        if (at > end) return undefined;
-        if (tag.value >>> 3 === number) return { start: value.end, end: at };
-        break;
-      case 5:
-        at = tag.end + 4;
-        break;
-      default:
-        // Groups are older than OTLP: what stands behind one is not worth looking for.
-        return undefined;
+  constructor(body: Uint8Array, keys: readonly Uint8Array[], ofPoint: boolean) {
+    this.#cursor = new WireCursor(body);
+    this.#keyValue = new KeyValueReader(this.#cursor);
+    this.#keys = keys;
+    this.#lookingForPoint = ofPoint;
+  }
+
+  read(signal: Signal): readonly FoundAttribute[] {
+    this.#walk(requestTypeIds[signal], this.#cursor.bytes.length);
+    return this.#found;
+  }
+
+  #walk(type: number, end: number): void {
+    const cursor = this.#cursor;
+    while (cursor.at < end) {
+      const tag = cursor.varint();
+      const inner = routeOf(type, tag);
+      if (inner < 0 || (inner !== resourceType && resourceFieldOf(inner) === 0 && !this.#lookingForPoint)) {
+        cursor.skip(tag);
+        continue;
+      }
+      const innerEnd = Math.min(end, cursor.varint() + cursor.at);
+      if (attributesFieldOf(inner) > 0) this.#readAttributes(inner, innerEnd);
+      else this.#walk(inner, innerEnd);
+      cursor.at = innerEnd;
+      // One resource is enough, and all of it has been seen.
+      if (resourceFieldOf(inner) > 0) return;
     }
   }
-  return undefined;
-}
 
-function varint(body: Uint8Array, start: number): { value: number; end: number } {
-  let value = 0;
-  let scale = 1;
-  let at = start;
-  for (; at < body.length; at++) {
-    const byte = body[at] ?? 0;
-    value += (byte & 0x7f) * scale;
-    scale *= 0x80;
-    if (byte < 0x80) break;
+  #readAttributes(type: number, end: number): void {
+    const cursor = this.#cursor;
+    const attributesTag = attributesFieldOf(type) * 8 + delimited;
+    if (type !== resourceType) this.#lookingForPoint = false;
+    while (cursor.at < end) {
+      const tag = cursor.varint();
+      if (tag !== attributesTag) {
+        cursor.skip(tag);
+        continue;
+      }
+      const attributeEnd = Math.min(end, cursor.varint() + cursor.at);
+      this.#keyValue.read(attributeEnd);
+      cursor.at = attributeEnd;
+      const index = this.#keys.findIndex((key) => this.#keyValue.hasKey(key));
+      const text = index < 0 ? undefined : this.#keyValue.text();
+      if (text !== undefined) this.#found.push({ index, text });
+    }
   }
-  return { value, end: at + 1 };
-}
-
-function equals(body: Uint8Array, { start, end }: Range, expected: Uint8Array): boolean {
-  return end - start === expected.length && expected.every((byte, index) => body[start + index] === byte);
 }

@@ -1,6 +1,7 @@
 import type { Signal } from '../../../shared/signal.ts';
 import { Edits } from './edits.ts';
 import { type Attribute, type EncodedAttribute, encodeAttribute, encodeResource } from './encode-attribute.ts';
+import { KeyValueReader } from './key-value.ts';
 import { attributesFieldOf, requestTypeIds, resourceFieldOf, resourceType, routeOf } from './routes.ts';
 import { messages } from './schema.ts';
 import { delimited, WireCursor } from './wire.ts';
@@ -13,7 +14,6 @@ const maxRequestBytes = 64 * 2 ** 20;
 /** Behind the end of every request: there the walk ends, and is known to have failed. */
 const nowhere = 2 ** 31 - 1;
 
-const keyTag = (messages.KeyValue.key?.number ?? 0) * 8 + delimited;
 const valueTag = (messages.KeyValue.value?.number ?? 0) * 8 + delimited;
 const nothing = new Uint8Array();
 
@@ -34,6 +34,7 @@ export class Enricher {
   readonly #anyOverride: boolean;
   readonly #edits = new Edits();
   #cursor = new WireCursor(nothing);
+  #keyValue = new KeyValueReader(this.#cursor);
   /** For every attribute: the last resource, and the last point, that has it. */
   readonly #resourceHaving: Int32Array;
   readonly #pointHaving: Int32Array;
@@ -56,7 +57,7 @@ export class Enricher {
    */
   enrich(signal: Signal, body: Uint8Array): Uint8Array {
     if (this.#attributes.length === 0) return body;
-    this.#cursor = new WireCursor(body);
+    this.#start(body);
     this.#resourceHaving.fill(0);
     this.#pointHaving.fill(0);
     this.#resourceNumber = 0;
@@ -64,9 +65,14 @@ export class Enricher {
     const growth = this.#walk(requestTypeIds[signal], body.length);
     const sound = this.#cursor.at === body.length && (growth <= 0 || body.length + growth <= maxRequestBytes);
     const enriched = sound ? this.#edits.apply(body, growth) : body;
-    this.#cursor = new WireCursor(nothing);
     this.#edits.clear();
+    this.#start(nothing);
     return enriched;
+  }
+
+  #start(body: Uint8Array): void {
+    this.#cursor = new WireCursor(body);
+    this.#keyValue = new KeyValueReader(this.#cursor);
   }
 
   /** All of these return by how much the message grows, whose rest is at the cursor and ends at `end`. */
@@ -202,48 +208,14 @@ export class Enricher {
     return growth;
   }
 
-  /** Which of the attributes the KeyValue at the cursor is, by its last key: that is the one that counts. Else -1. */
+  /** Which of the attributes the KeyValue at the cursor is, or -1. */
   #indexOfAttribute(end: number): number {
-    const cursor = this.#cursor;
-    let keyStart = 0;
-    let keyEnd = 0;
-    if (this.#isPlain(end)) {
-      keyStart = cursor.at + 2;
-      keyEnd = keyStart + (cursor.bytes[cursor.at + 1] ?? 0);
-      cursor.at = end;
-    }
-    while (cursor.at < end) {
-      const tag = cursor.varint();
-      if (tag === keyTag) {
-        const length = cursor.varint();
-        keyStart = cursor.at;
-        keyEnd = keyStart + length;
-        cursor.at = keyEnd;
-      } else {
-        cursor.skip(tag);
-      }
-    }
+    this.#keyValue.read(end);
     const attributes = this.#attributes;
     for (let index = 0; index < attributes.length; index++) {
-      const key = attributes[index]?.key ?? nothing;
-      if (key.length === keyEnd - keyStart && cursor.holds(key, keyStart)) return index;
+      if (this.#keyValue.hasKey(attributes[index]?.key ?? nothing)) return index;
     }
     return -1;
-  }
-
-  /** What encoders write: a key and a value, both shorter than 128 bytes, and nothing else. */
-  #isPlain(end: number): boolean {
-    const { at, bytes } = this.#cursor;
-    const keyLength = bytes[at + 1] ?? 0;
-    const valueAt = at + 2 + keyLength;
-    const valueLength = bytes[valueAt + 1] ?? 0;
-    return (
-      bytes[at] === keyTag &&
-      keyLength < 0x80 &&
-      bytes[valueAt] === valueTag &&
-      valueLength < 0x80 &&
-      valueAt + 2 + valueLength === end
-    );
   }
 
   /** Replaces the value of the KeyValue that was just read, unless it is the right one. */

@@ -51,6 +51,14 @@ export class WireCursor {
     return true;
   }
 
+  /** Reads that many bytes as text, with replacement characters for what is no UTF-8; undefined where there are not as many. */
+  text(length: number): string | undefined {
+    const { buffer, byteOffset } = this.bytes;
+    const start = this.at;
+    this.at += length;
+    return this.at <= this.bytes.length ? Buffer.from(buffer, byteOffset + start, length).toString() : undefined;
+  }
+
   #longVarint(lowest: number): number {
     let value = lowest;
     let byte = 0x80;
