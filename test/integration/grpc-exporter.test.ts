@@ -455,7 +455,7 @@ describe('no gRPC at all', () => {
     expect(await send(`http://127.0.0.1:${port}`)).toMatchObject({
       kind: 'failure',
       possiblySent: false,
-      message: expect.stringContaining('does not speak gRPC (HTTP/2)'),
+      message: expect.stringContaining('does not speak HTTP/2 without TLS, which gRPC needs'),
     });
   });
 
@@ -467,7 +467,7 @@ describe('no gRPC at all', () => {
     expect(await send(url)).toMatchObject({
       kind: 'failure',
       possiblySent: false,
-      message: expect.stringContaining('does not speak gRPC (HTTP/2)'),
+      message: expect.stringContaining('does not speak HTTP/2 without TLS, which gRPC needs'),
     });
   });
 

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, IncomingHttpStatusHeader, OutgoingHttpHeaders } from 'node:http2';
 import type { Clock } from '../clock.ts';
 import type { ExportResult } from './exporter.ts';
-import { errorCode } from './failure-words.ts';
+import { errorCode, seconds } from './failure-words.ts';
 import type { GrpcConnection } from './grpc-connection.ts';
 import { unframeMessage } from './grpc-message.ts';
 import { grpcStatusOf, textOf } from './grpc-status.ts';
@@ -39,7 +39,7 @@ export function callUnary(connection: GrpcConnection, call: GrpcCall, clock: Clo
     const cancelTimer = clock.after(timeoutMs, () => {
       // Whether the connection is dead or the destination slow cannot be known from here.
       connection.retire();
-      const message = `${host} did not complete its answer within ${Math.round(timeoutMs / 100) / 10} s.`;
+      const message = `${host} did not complete its answer within ${seconds(timeoutMs)}.`;
       finish(refusalSoFar() ?? { ...failure('timeout', 'TIMEOUT', message), possiblySent: stream.writableFinished });
     });
     const onAbort = () => finish(aborted(stream.writableFinished));

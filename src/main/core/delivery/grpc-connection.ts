@@ -2,7 +2,8 @@ import type { ClientHttp2Session, ClientHttp2Stream, OutgoingHttpHeaders } from 
 import type { Socket } from 'node:net';
 import type { Clock } from '../clock.ts';
 import { loadHttp2 } from '../node-http2.ts';
-import { errorCode } from './failure-words.ts';
+import { describeFailure, errorCode, seconds } from './failure-words.ts';
+import type { NetworkSettings } from './network/network-settings.ts';
 import { aborted, failure, idleTimeoutMs, type TransportFailure } from './transport.ts';
 
 /** After this much silence a connection may be dead without anybody having said so: it is asked first. */
@@ -100,24 +101,25 @@ const settingsTimeoutMs = 10_000;
 
 export interface Http2Target {
   readonly url: URL;
+  readonly network: NetworkSettings;
   readonly clock: Clock;
   readonly abort: AbortSignal;
 }
 
 /** Begins HTTP/2. Waits for the other side's settings, so that no telemetry goes to what speaks something else. Never rejects. */
-export function speakHttp2(socket: Socket, { url, clock, abort }: Http2Target): Promise<Spoken> {
-  const { host } = url;
+export function speakHttp2(socket: Socket, { url, network, clock, abort }: Http2Target): Promise<Spoken> {
+  if (socket.destroyed) return Promise.resolve(brokenOff(socket.errored, { url, network, clock }));
   return new Promise((resolve) => {
     const session = loadHttp2().connect(url, { createConnection: () => socket, settings: { enablePush: false } });
-    let code = 'CLOSED';
+    let problem: unknown;
     // Stays: those who have calls on the connection are told by them.
     session.on('error', (error) => {
-      code = errorCode(error);
+      problem = error;
     });
-    const onClose = () => settle(code === 'ERR_HTTP2_ERROR' ? otherProtocol(host) : silent(host, code));
+    const onClose = () => settle(brokenOff(problem, { url, network, clock }));
     const onAbort = () => settle(aborted(false));
     const cancelTimer = clock.after(settingsTimeoutMs, () => {
-      const message = `${host} accepts the connection, but does not begin HTTP/2 within ${settingsTimeoutMs / 1000} s: is it a gRPC port?`;
+      const message = `${url.host} takes the connection, but does not begin HTTP/2 within ${seconds(settingsTimeoutMs)}: is it a port for gRPC?`;
       settle(failure('connect', 'CONNECT_TIMEOUT', message));
     });
     const settle = (spoken: Spoken) => {
@@ -133,12 +135,21 @@ export function speakHttp2(socket: Socket, { url, clock, abort }: Http2Target): 
   });
 }
 
-function otherProtocol(host: string): TransportFailure {
-  const message = `What answers at ${host} does not speak gRPC (HTTP/2). Check the port, or set the protocol of this destination to http/protobuf.`;
-  return failure('other-protocol', 'ERR_HTTP2_ERROR', message);
-}
-
-function silent(host: string, code: string): TransportFailure {
-  const message = `${host} broke the connection off before it had begun HTTP/2 (${code}): is it a gRPC port?`;
-  return failure('reset', code, message);
+/** Before a word of HTTP/2 has come. */
+function brokenOff(problem: unknown, { url, network, clock }: Omit<Http2Target, 'abort'>): TransportFailure {
+  const { host, hostname } = url;
+  const plain = url.protocol === 'http:';
+  if (errorCode(problem) === 'ERR_HTTP2_ERROR') {
+    const message = `What answers at ${host} does not speak HTTP/2${plain ? ' without TLS' : ''}, which gRPC needs. Check the port (for gRPC commonly 4317)${plain ? ' and whether it takes https' : ''}, or set the protocol of this destination to http/protobuf.`;
+    return failure('other-protocol', 'ERR_HTTP2_ERROR', message);
+  }
+  const handshake = { chain: [], now: clock.now(), ...network };
+  const party = { name: host, hostname, setting: 'the endpoint' };
+  const { reason, code, message } = describeFailure(problem, {
+    ...party,
+    connected: true,
+    mayWantTls: plain,
+    handshake,
+  });
+  return failure(reason, code, message);
 }

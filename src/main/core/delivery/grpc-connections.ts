@@ -1,7 +1,8 @@
 import type { Clock } from '../clock.ts';
+import { seconds } from './failure-words.ts';
 import { type Spoken, speakHttp2 } from './grpc-connection.ts';
 import type { Connector } from './network/connector.ts';
-import type { NetworkSettings } from './network/network-settings.ts';
+import { type NetworkSettings, networkKey } from './network/network-settings.ts';
 import { aborted, failure } from './transport.ts';
 
 export interface GrpcConnectionsOptions {
@@ -70,7 +71,7 @@ export class GrpcConnections {
 
   async #speak(url: URL, network: NetworkSettings, abort: AbortSignal): Promise<Spoken> {
     const opened = await this.#connector.open({ url, network, alpn: ['h2'], abort });
-    return opened.kind === 'failure' ? opened : speakHttp2(opened.socket, { url, clock: this.#clock, abort });
+    return opened.kind === 'failure' ? opened : speakHttp2(opened.socket, { url, network, clock: this.#clock, abort });
   }
 
   /** No longer than this call has time; others may go on waiting. The last one that gives up ends the opening. */
@@ -84,7 +85,7 @@ export class GrpcConnections {
     return new Promise((resolve, reject) => {
       const onAbort = () => giveUp(aborted(false));
       const cancelTimer = this.#clock.after(timeoutMs, () => {
-        const message = `No connection to ${url.host} within ${Math.round(timeoutMs / 100) / 10} s: a firewall may be in between.`;
+        const message = `No connection to ${url.host} within ${seconds(timeoutMs)}: a firewall may be in between.`;
         giveUp(failure('connect', 'CONNECT_TIMEOUT', message));
       });
       abort?.addEventListener('abort', onAbort, { once: true });
@@ -117,6 +118,6 @@ export class GrpcConnections {
   }
 }
 
-function keyOf({ url, network: { proxy, caFile, clientCert, clientKey } }: GrpcTarget): string {
-  return JSON.stringify([url.origin, proxy, caFile, clientCert, clientKey]);
+function keyOf({ url, network }: GrpcTarget): string {
+  return `${url.origin} ${networkKey(network)}`;
 }
