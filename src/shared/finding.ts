@@ -64,6 +64,24 @@ export const findingCatalogue = {
     fix: 'Log in to the network (a captive portal or a proxy is in between).',
     after: 'Sending resumes by itself.',
   },
+  'destination.proxy-refused': {
+    severity: 'error',
+    title: 'The proxy does not let telemetry through',
+    fix: 'Correct the proxy or its login in the config file or the environment, or ask IT to allow the destination.',
+    after: 'Sending resumes by itself.',
+  },
+  'destination.certificate-file-unusable': {
+    severity: 'error',
+    title: 'A file of certificates or keys cannot be used',
+    fix: 'Mend the file that is named, or correct its path in the config file.',
+    after: 'It is read again by itself, and sending resumes.',
+  },
+  'destination.client-certificate-refused': {
+    severity: 'error',
+    title: 'The destination does not accept this machine by its client certificate',
+    fix: 'Put a current certificate and its key where clientCert and clientKey of the destination point to.',
+    after: 'Sending resumes by itself.',
+  },
   'destination.unreachable': {
     severity: 'warning',
     title: 'The destination cannot be reached',
@@ -73,7 +91,7 @@ export const findingCatalogue = {
   'destination.untrusted-certificate': {
     severity: 'warning',
     title: "The destination's certificate is not trusted",
-    fix: 'Check the endpoint and the clock of this machine, and ask IT which certificate authority to trust.',
+    fix: 'Check the endpoint and the clock of this machine, and ask IT for the certificate authority to trust (caFile names its file).',
   },
   'destination.quarantined': {
     severity: 'warning',

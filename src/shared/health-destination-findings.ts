@@ -33,6 +33,8 @@ export function troubleWords(error: DeliveryError | null): string {
       return 'does not answer in time';
     case 'reset':
       return 'breaks connections off';
+    case 'proxy':
+      return 'cannot be reached through its proxy';
     case 'garbage':
       return 'does not speak the protocol that it should';
     default:
@@ -62,6 +64,13 @@ function removedFindings({ name }: DestinationFacts, facts: HealthFacts): NotedF
   ];
 }
 
+/** What a finding says besides its title and fix. */
+interface About {
+  readonly seen: string;
+  readonly effect: string;
+  readonly source: string;
+}
+
 /** What stands in the way of delivering to a destination, if anything: at most one finding. */
 function deliveryFindings(destination: DestinationFacts, facts: HealthFacts): NotedFinding[] {
   const { name, endpoint, state, lastError, takes } = destination;
@@ -88,32 +97,46 @@ function deliveryFindings(destination: DestinationFacts, facts: HealthFacts): No
         ),
       ];
     case 'blocked':
-      if (lastError?.kind === 'credentials') {
-        return [
-          note('destination.credentials-refused', about, {
-            title: `${name} refuses the token${answer}`,
-            fix: credentialFix(destination, file),
-          }),
-        ];
-      }
-      if (lastError?.kind === 'captive-portal') {
-        return [note('destination.captive-portal', about, { title: `A web page answers instead of ${name}` })];
-      }
-      return [
-        note('destination.endpoint-wrong', about, {
-          title: `${name} does not accept telemetry at ${endpoint ?? 'its address'}${answer}`,
-          fix: `Correct the endpoint in ${file}.`,
-        }),
-      ];
+      return [blockedFinding(destination, file, about, answer)];
     case 'retrying':
       return retryingFindings(destination, facts, about);
+  }
+}
+
+/** Somebody has to mend something. `answer`: what the destination answered, in brackets. */
+function blockedFinding(destination: DestinationFacts, file: string, about: About, answer: string): NotedFinding {
+  const { name, endpoint, lastError } = destination;
+  switch (lastError?.kind) {
+    case 'credentials':
+      return note('destination.credentials-refused', about, {
+        title: `${name} refuses the token${answer}`,
+        fix: credentialFix(destination, file),
+      });
+    case 'captive-portal':
+      return note('destination.captive-portal', about, { title: `A web page answers instead of ${name}` });
+    case 'proxy':
+      return note('destination.proxy-refused', about, { title: `The proxy does not let telemetry through to ${name}` });
+    case 'certificate-file':
+      return note('destination.certificate-file-unusable', about, {
+        title: `A file of certificates or keys for ${name} cannot be used`,
+        fix: `Mend the file that is named, or correct its path in ${file}.`,
+      });
+    case 'client-certificate':
+      return note('destination.client-certificate-refused', about, {
+        title: `${name} does not accept this machine by its client certificate`,
+      });
+    default:
+      return note('destination.endpoint-wrong', about, {
+        title: `${name} does not accept telemetry at ${endpoint ?? 'its address'}${answer}`,
+        fix: `Correct the endpoint in ${file}.`,
+      });
   }
 }
 
 function retryingFindings(
   { name, lastError, lastSuccessAt, retryingSinceAt }: DestinationFacts,
   { config, now }: HealthFacts,
-  about: { readonly seen: string; readonly effect: string; readonly source: string },
+  about: About,
 ): NotedFinding[] {
   // No certificate becomes good by waiting.
   if (lastError?.kind === 'tls') {
@@ -128,7 +151,7 @@ function retryingFindings(
       title: `${name} has ${since} (it ${troubleWords(lastError)})`,
       fix:
         lastError?.status === undefined
-          ? `Check the network, and the endpoint in ${config.file}.`
+          ? `Check the network, and the ${lastError?.kind === 'proxy' ? 'proxy' : `endpoint in ${config.file}`}.`
           : `Find out from those who run ${name} what is wrong there.`,
     }),
   ];

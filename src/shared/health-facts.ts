@@ -43,6 +43,8 @@ export interface SpoolFacts {
 export interface DestinationFacts {
   readonly name: string;
   readonly endpoint: string | null;
+  /** The proxy by which it was last reached: host and port; null where there is none. */
+  readonly via: string | null;
   readonly state: DestinationState;
   readonly lastSuccessAt: number | null;
   readonly lastAttemptAt: number | null;

@@ -61,6 +61,8 @@ export interface ClaudeSession {
 export interface DestinationHealth {
   readonly name: string;
   readonly endpoint: string | null;
+  /** The proxy by which it was last reached: host and port; null where there is none. */
+  readonly via: string | null;
   readonly state: DestinationState;
   readonly lastSuccessAt: string | null;
   readonly lastAttemptAt: string | null;
@@ -126,11 +128,12 @@ function headlineOf(state: HealthState, facts: HealthFacts, [first]: readonly No
 }
 
 function destinationHealth(destination: DestinationFacts, facts: HealthFacts): DestinationHealth {
-  const { name, endpoint, state, lastError } = destination;
+  const { name, endpoint, via, state, lastError } = destination;
   const { oldestAt, ...pending } = pendingOf(facts, name);
   return {
     name,
     endpoint,
+    via,
     state,
     lastSuccessAt: isoTime(destination.lastSuccessAt),
     lastAttemptAt: isoTime(destination.lastAttemptAt),

@@ -81,14 +81,14 @@ function flow({ claude, listen, destinations }: HealthSnapshot, { now, columns }
 }
 
 function destination(facts: DestinationHealth, { now, columns }: View): string {
-  const { name, state, endpoint, lastSuccessAt, nextAttemptAt, lastError } = facts;
+  const { name, state, endpoint, via, lastSuccessAt, nextAttemptAt, lastError } = facts;
   const standing = [
     lastSuccessAt === null ? 'no success yet' : `last success ${ago(lastSuccessAt, now)}`,
     pendingWords(facts, now),
     ...(nextAttemptAt === null ? [] : [`next attempt ${relativeTime(Date.parse(nextAttemptAt), now)}`]),
   ];
   return [
-    wrap(`${name}: ${state}${endpoint === null ? '' : `, ${endpoint}`}`, columns, '  '),
+    wrap([`${name}: ${state}`, endpoint, via && `by the proxy ${via}`].filter(Boolean).join(', '), columns, '  '),
     wrap(standing.join('; '), columns, '    '),
     ...(lastError === null ? [] : [wrap(`last error: ${lastError.message}`, columns, '    ')]),
   ].join('\n');

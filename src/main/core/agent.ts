@@ -10,10 +10,9 @@ import { credentialFile } from './delivery/credential-file.ts';
 import { createCredentials } from './delivery/credentials.ts';
 import { createDelivery } from './delivery/delivery.ts';
 import { createExporters } from './delivery/exporters.ts';
-import { createConnector } from './delivery/network/connector.ts';
-import { noProxies } from './delivery/network/proxy-resolver.ts';
-import { readSystemAuthorities } from './delivery/network/system-authorities.ts';
-import { createTrust } from './delivery/network/trust.ts';
+import { environmentProxies } from './delivery/network/environment-proxies.ts';
+import { createNetwork } from './delivery/network/network.ts';
+import type { ProxyResolver } from './delivery/network/proxy-resolver.ts';
 import { watchForWake } from './delivery/wake-watch.ts';
 import { sendTest } from './diagnostics/send-test.ts';
 import { rememberGrpcUse } from './health/grpc-use.ts';
@@ -46,6 +45,8 @@ export interface AgentOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The user's home folder, for `${git:…}` and `${claude:…}` in attributes. */
   readonly home: string;
+  /** Default: the proxies that the environment names. */
+  readonly proxyResolver?: ProxyResolver;
   readonly log: Log;
   readonly clock?: Clock;
 }
@@ -145,12 +146,13 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
     isReady = true;
     ready.resolve();
   });
-  const connector = createConnector({
+  const network = createNetwork({
     clock,
-    proxyResolver: noProxies,
-    trust: createTrust({ log, readSystem: readSystemAuthorities }),
+    log,
+    proxyResolver: options.proxyResolver ?? environmentProxies(env),
+    onFilesChanged: () => delivery.wake('certificates'),
   });
-  const exporters = createExporters({ clock, version: relayVersion, connector });
+  const exporters = createExporters({ clock, version: relayVersion, connector: network.connector });
   const attribution = createAttribution({ env, home, readFile, log });
   await attribution.refresh();
   const delivery = createDelivery({
@@ -161,13 +163,16 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
     clock,
     random: Math.random,
     log,
+    via: network.via,
   });
   const machine = await gatherMachineFacts({ stateDir, relayVersion, log });
 
   /** The spool learns of a destination before anything can be sent to it. */
   const applyConfig = async (loaded: LoadedConfig): Promise<void> => {
     await spool.setDestinations(spoolDestinations(loaded));
-    delivery.setDestinations(destinationsOf(loaded));
+    const destinations = destinationsOf(loaded);
+    network.follow(destinations);
+    delivery.setDestinations(destinations);
     await spool.setLimits(limitsOf(loaded));
   };
   let applied: LoadedConfig | undefined;
@@ -259,7 +264,7 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
       stopping = true;
       cancelWakeWatch();
       cancelMaintenance();
-      await Promise.all([receivers.stop({ drainMs }), delivery.stop(), config.close()]);
+      await Promise.all([receivers.stop({ drainMs }), delivery.stop(), config.close(), network.close()]);
       await Promise.all([spool.close(), credentials.saved(), intake.close()]);
       spoolLog.close();
       if (control.kind === 'listening') await control.server.close();

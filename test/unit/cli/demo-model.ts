@@ -28,6 +28,7 @@ export function modelAt(moment: Moment, changes: Partial<DemoModel> = {}): DemoM
   const span: DestinationHealth = {
     name: 'span',
     endpoint: 'http://127.0.0.1:4318',
+    via: null,
     state: moment.nextAttempt === undefined ? 'ok' : 'retrying',
     lastSuccessAt: at(moment.lastSuccess),
     lastAttemptAt: null,

@@ -30,6 +30,7 @@ const snapshot: HealthSnapshot = {
     {
       name: 'span',
       endpoint: 'https://otel.span.app:443',
+      via: null,
       state: 'blocked',
       lastSuccessAt: ago(7_200),
       lastAttemptAt: ago(60),
@@ -40,6 +41,7 @@ const snapshot: HealthSnapshot = {
     {
       name: 'held',
       endpoint: null,
+      via: null,
       state: 'unconfigured',
       lastSuccessAt: null,
       lastAttemptAt: null,

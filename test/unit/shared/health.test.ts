@@ -11,6 +11,7 @@ const days = (count: number) => minutes(count * 24 * 60);
 const span: DestinationFacts = {
   name: 'span',
   endpoint: 'https://otel.span.app:443',
+  via: null,
   state: 'ok',
   lastSuccessAt: minutes(1),
   lastAttemptAt: minutes(1),
@@ -203,6 +204,34 @@ const cases: readonly [HealthState, string, Changes, readonly string[], string][
     'A web page answers instead of span: log in to the network (a captive portal or a proxy is in between).',
   ],
   [
+    'failing',
+    'the proxy asks for a login',
+    { span: blocked('proxy') },
+    ['destination.proxy-refused'],
+    'The proxy does not let telemetry through to span: correct the proxy or its login in the config file or the environment, or ask IT to allow the destination.',
+  ],
+  [
+    'failing',
+    'the file of the company’s authority is gone',
+    { span: blocked('certificate-file') },
+    ['destination.certificate-file-unusable'],
+    'A file of certificates or keys for span cannot be used: mend the file that is named, or correct its path in /config.json.',
+  ],
+  [
+    'failing',
+    'the client certificate has expired',
+    { span: blocked('client-certificate') },
+    ['destination.client-certificate-refused'],
+    'span does not accept this machine by its client certificate: put a current certificate and its key where clientCert and clientKey of the destination point to.',
+  ],
+  [
+    'attention',
+    'the proxy is down',
+    { span: retrying(11, 'proxy') },
+    ['destination.unreachable'],
+    'span has not taken telemetry for 11 min (it cannot be reached through its proxy): check the network, and the proxy.',
+  ],
+  [
     'attention',
     'the destination has been away for long',
     { span: retrying(11) },
@@ -242,7 +271,7 @@ const cases: readonly [HealthState, string, Changes, readonly string[], string][
     'its certificate is not trusted',
     { span: retrying(0, 'tls') },
     ['destination.untrusted-certificate'],
-    'No trusted connection to span: check the endpoint and the clock of this machine, and ask IT which certificate authority to trust.',
+    'No trusted connection to span: check the endpoint and the clock of this machine, and ask IT for the certificate authority to trust (caFile names its file).',
   ],
   [
     'attention',
@@ -578,6 +607,7 @@ test('the snapshot carries the facts in its own shape', () => {
     {
       name: 'span',
       endpoint: 'https://otel.span.app:443',
+      via: null,
       state: 'ok',
       lastSuccessAt: '2026-11-20T11:59:00.000Z',
       lastAttemptAt: '2026-11-20T11:59:00.000Z',

@@ -9,7 +9,7 @@ import type { Exporters } from './exporter.ts';
 import { type DeliveryFacts, mergeSignals } from './facts.ts';
 import { Sender } from './sender.ts';
 
-export type WakeReason = 'sleep' | 'clock' | 'network' | 'credential' | 'config' | 'manual';
+export type WakeReason = 'sleep' | 'clock' | 'network' | 'credential' | 'certificates' | 'config' | 'manual';
 
 export interface Waiting {
   readonly destination: string;
@@ -44,6 +44,8 @@ export interface DeliveryOptions {
   /** A number in [0, 1), for jitter. */
   readonly random: () => number;
   readonly log: Log;
+  /** The proxy by which a destination was last reached, for people; null without one. */
+  readonly via?: (destination: Destination) => string | null;
   /** Over how long a wake-up is spread. */
   readonly wakeJitterMs?: number;
 }
@@ -143,7 +145,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     },
     wake(reason) {
       log.info('delivery woken', { reason });
-      if (reason === 'sleep' || reason === 'network') exporters.closeIdle();
+      if (reason === 'sleep' || reason === 'network' || reason === 'certificates') exporters.closeIdle();
       wakeSenders(allSenders());
     },
     wakeUnlessAsked() {
@@ -160,6 +162,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
         return {
           name: destination.name,
           endpoint: publicEndpoint(destination),
+          via: options.via?.(destination) ?? null,
           credentialSource: source === 'none' ? null : source,
           // The config's comes first unless this destination has refused it.
           configTokenRefused:

@@ -12,7 +12,7 @@ export interface DeliveryFacts extends Omit<DestinationFacts, 'removed' | 'crede
 export interface SignalFacts
   extends Omit<
     DestinationFacts,
-    'name' | 'endpoint' | 'credentialSource' | 'configTokenRefused' | 'takes' | 'removed'
+    'name' | 'endpoint' | 'via' | 'credentialSource' | 'configTokenRefused' | 'takes' | 'removed'
   > {
   readonly signal: Signal;
 }

@@ -172,6 +172,7 @@ function removed(delivery: readonly DeliveryFacts[], books: ReturnType<Spool['bo
   return [...new Set(owed.map(({ destination }) => destination))].map((name) => ({
     name,
     endpoint: null,
+    via: null,
     state: 'unconfigured',
     lastSuccessAt: lastDelivery(name, books),
     lastAttemptAt: null,

@@ -62,7 +62,7 @@ describe('the table of answers', () => {
   it('407 is a proxy speaking of itself: the data is held', () => {
     expect(classify(answer(407), reading)).toMatchObject({
       kind: 'blocked',
-      by: 'endpoint',
+      by: 'proxy',
       error: { kind: 'proxy', status: 407 },
     });
   });
@@ -83,8 +83,35 @@ describe('the table of answers', () => {
     expect(classify(failure(reason, true), reading)).toMatchObject({ kind: 'retry', possiblySent: true });
   });
 
-  it('a request that cannot be built blocks for the endpoint', () => {
-    expect(classify(failure('unsendable'), reading)).toMatchObject({ kind: 'blocked', by: 'endpoint' });
+  it.each(['unsendable', 'other-protocol'] as const)('what is %s blocks for the endpoint', (reason) => {
+    expect(classify(failure(reason), reading)).toMatchObject({
+      kind: 'blocked',
+      by: 'endpoint',
+      error: { kind: 'endpoint', message: 'It failed.' },
+    });
+  });
+
+  it('a proxy that fails is tried again, one that refuses us blocks', () => {
+    expect(classify(failure('proxy'), reading)).toMatchObject({ kind: 'retry', error: { kind: 'proxy' } });
+    expect(classify(failure('proxy-refused'), reading)).toMatchObject({
+      kind: 'blocked',
+      by: 'proxy',
+      error: { kind: 'proxy' },
+    });
+  });
+
+  it.each(['certificate-file', 'client-certificate'] as const)('a %s blocks by itself', (reason) => {
+    expect(classify(failure(reason), reading)).toMatchObject({ kind: 'blocked', by: reason, error: { kind: reason } });
+  });
+
+  it.each([
+    ['nginx', '<html><head><title>400 The plain HTTP request was sent to HTTPS port</title></head>', 'endpoint'],
+    ['Go', 'Client sent an HTTP request to an HTTPS server.\n', 'endpoint'],
+    ['Apache', "<p>Reason: You're speaking plain HTTP to an SSL-enabled server port.<br />", 'endpoint'],
+    ['nginx', '<html><head><title>400 No required SSL certificate was sent</title></head>', 'client-certificate'],
+    ['nginx', '<html><head><title>400 The SSL certificate error</title></head>', 'client-certificate'],
+  ])('a 400 of %s about the connection says nothing of the data: %s', (_who, body, by) => {
+    expect(classify(answer(400, {}, body), reading)).toMatchObject({ kind: 'blocked', by, error: { kind: by } });
   });
 });
 
