@@ -1,5 +1,5 @@
 import { createServer, type Socket } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
+import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import {
   Metadata,
   Server,
@@ -12,6 +12,7 @@ import {
 import { exportMethods } from '../../src/main/core/otlp/grpc-methods.ts';
 import type { RpcCodeName } from '../../src/main/core/otlp/status.ts';
 import { signals } from '../../src/shared/signal.ts';
+import type { KeyPair } from './certificates.ts';
 import { close, listen } from './server.ts';
 import { varint } from './varint.ts';
 import { partialSuccessBody, type VendorRequest } from './vendor.ts';
@@ -53,7 +54,7 @@ export type GrpcAnswerScript = (request: VendorRequest, n: number) => GrpcVendor
 export interface GrpcVendorOptions {
   readonly answer?: GrpcAnswerScript;
   /** PEM; makes it https. */
-  readonly tls?: { readonly key: string; readonly cert: string };
+  readonly tls?: KeyPair & Pick<TlsOptions, 'ca' | 'requestCert'>;
   /** Default: 4 MiB, as every gRPC server has it. */
   readonly maxMessageBytes?: number;
   readonly maxConcurrentStreams?: number;

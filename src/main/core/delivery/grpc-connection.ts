@@ -111,6 +111,8 @@ export function speakHttp2(socket: Socket, { url, network, clock, abort }: Http2
   if (socket.destroyed) return Promise.resolve(brokenOff(socket.errored, { url, network, clock }));
   return new Promise((resolve) => {
     const session = loadHttp2().connect(url, { createConnection: () => socket, settings: { enablePush: false } });
+    // After an alert of TLS, Node 24.21 destroys the session alone, which then waits for its socket to close before it says so.
+    socket.once('error', () => socket.destroy());
     let problem: unknown;
     // Stays: those who have calls on the connection are told by them.
     session.on('error', (error) => {
