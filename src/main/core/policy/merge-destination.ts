@@ -7,6 +7,8 @@ import { defaults, type Settings } from './settings.ts';
 export interface MergedDestination {
   /** Without the credential; with what the files say of all destinations. */
   readonly settings: DestinationSettings & { readonly resourceAttributes: AttributeSettings; readonly proxy: string };
+  /** `proxy` was set for this destination, not for all of them. */
+  readonly hasOwnProxy: boolean;
   /** The header that carries the credential, where one is named, and what is put before a token. */
   readonly header: string | undefined;
   readonly scheme: string | undefined;
@@ -46,6 +48,7 @@ export function mergeDestination(
   };
   const headers = allHeaders && Object.fromEntries(Object.entries(allHeaders).filter((entry) => !isCredential(entry)));
   const caFile = policy?.caFile ?? shared.policy.network.caFile ?? config?.caFile ?? shared.config.network.caFile;
+  const ownProxy = policy?.proxy ?? (shared.policy.network.proxy === undefined ? config?.proxy : undefined);
   return {
     settings: {
       ...both,
@@ -57,14 +60,10 @@ export function mergeDestination(
         ...shared.policy.resourceAttributes,
         ...policy?.resourceAttributes,
       },
-      proxy:
-        policy?.proxy ??
-        shared.policy.network.proxy ??
-        config?.proxy ??
-        shared.config.network.proxy ??
-        defaults.network.proxy,
+      proxy: ownProxy ?? shared.policy.network.proxy ?? shared.config.network.proxy ?? defaults.network.proxy,
       ...(caFile === undefined ? {} : { caFile }),
     },
+    hasOwnProxy: ownProxy !== undefined,
     header,
     scheme,
     tokens: [...tokenOf('policy', policy), ...tokenOf('config', config)],

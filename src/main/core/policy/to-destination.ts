@@ -75,9 +75,12 @@ function attributeRules(attributes: AttributeSettings): readonly AttributeRule[]
   return Object.entries(attributes).map(([key, { value, override }]) => ({ key, value, override }));
 }
 
-function networkOf({ settings: { proxy, caFile, clientCert, clientKey } }: MergedDestination): NetworkSettings {
+function networkOf({ settings, hasOwnProxy }: MergedDestination): NetworkSettings {
+  const { proxy, caFile, clientCert, clientKey } = settings;
+  const isUrl = proxy !== 'system' && proxy !== 'none';
   return {
     proxy,
+    ...(isUrl && !hasOwnProxy ? { proxyOfAll: true } : {}),
     ...(caFile === undefined ? {} : { caFile }),
     ...(clientCert === undefined ? {} : { clientCert }),
     ...(clientKey === undefined ? {} : { clientKey }),

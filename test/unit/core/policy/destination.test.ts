@@ -92,6 +92,12 @@ describe('each key', () => {
     expect(inForce({ ...a, proxy: 'system' }, { network }).network).toEqual({ ...network, proxy: 'system' });
   });
 
+  test('knows a proxy that was set for all destinations from one of its own', () => {
+    const network = { proxy: 'http://proxy.example' };
+    expect(inForce(a, { network }).network).toEqual({ ...network, proxyOfAll: true });
+    expect(inForce({ ...a, ...network }, { network }).network).toEqual(network);
+  });
+
   test.each([
     ['.protocol', { protocol: 'http' }, '"http/protobuf", "http/json" or "grpc"', '"http"'],
     ['.compression', { compression: 'br' }, '"gzip" or "none"', '"br"'],

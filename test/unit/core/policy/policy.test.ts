@@ -150,7 +150,7 @@ describe('destinations', () => {
       team: 'policy',
       own: 'config of one',
     });
-    expect(destination?.network).toEqual({ proxy: 'http://policy.example', caFile: '/ca' });
+    expect(destination?.network).toEqual({ proxy: 'http://policy.example', proxyOfAll: true, caFile: '/ca' });
   });
 
   test('a rename of the policy’s is a rename', () => {

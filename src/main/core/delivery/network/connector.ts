@@ -115,7 +115,7 @@ async function chooseWays(url: URL, network: NetworkSettings, resolver: ProxyRes
   // What is on this machine no proxy elsewhere can reach.
   if (!isOwn && isLoopback(url.hostname)) return [direct];
   if (proxy === 'system') return resolver.resolve(url);
-  const from = isOwn ? '"proxy" of this destination in the config file' : '"network.proxy" in the config file';
+  const from = isOwn ? '"proxy" of this destination' : '"network.proxy"';
   return [{ kind: 'proxy', url: proxy, from }];
 }
 
