@@ -116,3 +116,11 @@ export function passThrough(vendor: Vendor, changes: PassThrough = {}): (ports: 
     };
   };
 }
+
+/** A numbered log record with a body of so many bytes, as OTLP/JSON: a request that is as large in every protocol. */
+export function largeLog(number: number, bytes: number): Buffer {
+  const stringValue = `n#${String(number).padStart(10, '0')}#${'x'.repeat(bytes)}`;
+  return Buffer.from(
+    JSON.stringify({ resourceLogs: [{ scopeLogs: [{ logRecords: [{ timeUnixNano: '1', body: { stringValue } }] }] }] }),
+  );
+}

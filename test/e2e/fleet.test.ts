@@ -17,7 +17,7 @@ import { numberedRequest, numbersTakenBy, post } from '../support/numbered-reque
 import { freePort } from '../support/relay.ts';
 import { until } from '../support/until.ts';
 import { ok, startVendor, status, type Vendor } from '../support/vendor.ts';
-import { type BehindCollector, passThrough, startBehindCollector } from './behind-collector.ts';
+import { type BehindCollector, largeLog, passThrough, startBehindCollector } from './behind-collector.ts';
 
 const missing = (await missingCollector()) ?? (await noCertificatesBecause());
 const skipped = missing === undefined ? '' : ` (skipped: ${missing})`;
@@ -158,7 +158,7 @@ describe.skipIf(missing !== undefined)(`the configurations in deploy/collector${
     const requests = 60;
     for (const number of range(0, requests)) {
       const headers = { 'content-type': 'application/json' };
-      expect(await post(fleet.relay.port, 'logs', largeLog(number), { headers })).toBe(200);
+      expect(await post(fleet.relay.port, 'logs', largeLog(number, 1_000_000), { headers })).toBe(200);
     }
     await fleet.relay.untilStatus('the relay waits', ({ destinations }) => destinations[0]?.state === 'retrying');
     const { delivered, pending, rejected } = await fleet.books();
@@ -199,14 +199,6 @@ describe.skipIf(missing !== undefined)(`the configurations in deploy/collector${
     },
   );
 });
-
-/** A numbered log record of a megabyte, as OTLP/JSON. */
-function largeLog(number: number): Buffer {
-  const stringValue = `n#${String(number).padStart(10, '0')}#${'x'.repeat(1_000_000)}`;
-  return Buffer.from(
-    JSON.stringify({ resourceLogs: [{ scopeLogs: [{ logRecords: [{ timeUnixNano: '1', body: { stringValue } }] }] }] }),
-  );
-}
 
 /** A gateway behind the edge, in front of a vendor of its own. */
 async function startGateway(
