@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { type Results, renderResults } from './report.ts';
+import { measureDestinations } from './suites/destinations.ts';
 import { measureDrain } from './suites/drain.ts';
 import { measureGrowth } from './suites/growth.ts';
 import { measureIdle } from './suites/idle.ts';
@@ -23,6 +24,7 @@ const { values } = parseArgs({
 
 const suites = {
   throughput: measureThroughput,
+  destinations: measureDestinations,
   idle: measureIdle,
   restart: measureRestart,
   drain: measureDrain,

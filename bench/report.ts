@@ -1,4 +1,5 @@
 import { aimsOf } from './aims.ts';
+import type { Destinations } from './suites/destinations.ts';
 import type { Drain } from './suites/drain.ts';
 import type { GrowthRow } from './suites/growth.ts';
 import type { Idle } from './suites/idle.ts';
@@ -15,6 +16,7 @@ export interface Results {
   readonly machine: Machine;
   readonly tookSeconds: number;
   readonly throughput?: Throughput;
+  readonly destinations?: Destinations;
   readonly idle?: Idle;
   readonly restart?: Restart;
   readonly drain?: Drain;
@@ -24,11 +26,12 @@ export interface Results {
 
 /** The results as Markdown. */
 export function renderResults(results: Results): string {
-  const { machine, tookSeconds, throughput, idle, restart, drain, growth, profiles } = results;
+  const { machine, tookSeconds, throughput, destinations, idle, restart, drain, growth, profiles } = results;
   const sections = [
     renderMachine(machine, tookSeconds),
     `### Aims\n\n${table(['', 'aim', 'measured', ''], aimsOf(results))}`,
     throughput && renderThroughput(throughput),
+    destinations && renderDestinations(destinations),
     idle && renderIdle(idle),
     restart && renderRestart(restart),
     drain && renderDrain(drain),
@@ -77,6 +80,35 @@ function renderThroughput({ rows, delivering, generator, repetitions }: Throughp
       main,
     ),
     `With a destination that is up, at 64 connections: ${count(delivering.perSecond)}/s accepted (p50 ${ms(delivering.p50Ms)}, p99 ${ms(delivering.p99Ms)}) while ${count(delivering.deliveredPerSecond)}/s were delivered.`,
+  ].join('\n\n');
+}
+
+function renderDestinations({ perSecond, repetitions, single, ten }: Destinations): string {
+  return [
+    '### Several destinations',
+    `${count(perSecond)} requests are offered per second; the slow destination answers each of the relay's requests after 2 s, the one that is down refuses connections. Medians of ${repetitions}; ${single.accepted.errors + ten.accepted.errors} errors.`,
+    table(
+      [
+        '',
+        'accepted /s',
+        'p50',
+        'p99',
+        'delivered /s to a healthy one',
+        'to the last of them',
+        'requests of the relay /s',
+        'cores',
+        'memory, highest',
+      ],
+      [single, ten].map((row) => [
+        row.what,
+        ...loadCells(row.accepted),
+        count(row.deliveredPerSecond),
+        count(row.fewestPerSecond),
+        count(row.answeredPerSecond),
+        row.cpu.toFixed(2),
+        megabytes(row.memoryPeak),
+      ]),
+    ),
   ].join('\n\n');
 }
 

@@ -1,6 +1,9 @@
 import { createServer } from 'node:http';
 
-/** Answers every export at once and keeps nothing: as little work as a vendor can do on the same machine. Prints its port. */
+/**
+ * Answers every export at once, one below /after/MS/ so many milliseconds later, and keeps nothing: as little work as a
+ * vendor can do on the same machine. Prints its port.
+ */
 let status = 200;
 let answered = 0;
 let firstAt: number | null = null;
@@ -18,7 +21,11 @@ const server = createServer((request, response) => {
       answered++;
       firstAt ??= performance.timeOrigin + performance.now();
     }
-    response.writeHead(asked === undefined ? status : 204, { 'content-type': 'application/x-protobuf' }).end();
+    const answer = () =>
+      response.writeHead(asked === undefined ? status : 204, { 'content-type': 'application/x-protobuf' }).end();
+    const afterMs = /^\/after\/(\d+)\//.exec(request.url ?? '')?.[1];
+    if (afterMs === undefined) answer();
+    else setTimeout(answer, Number(afterMs));
   });
 });
 server.listen(0, '127.0.0.1', () => {

@@ -53,3 +53,9 @@ async function loadByWrk(port: number, connections: number, seconds: number): Pr
     errors: report.errors,
   };
 }
+
+/** So many requests a second, whatever the relay does; times run from when a request was due. */
+export function pacedLoad(port: number, perSecond: number, connections: number, seconds: number): Promise<Load> {
+  const args = [port, perSecond, seconds, connections, payloadFile];
+  return runProgram<Load>('paced-client', args, (seconds + 20) * 1_000);
+}

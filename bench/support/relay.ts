@@ -12,6 +12,8 @@ export interface RelayConfig {
   readonly port?: number;
   /** The base URL of the one destination; without it data is kept for a destination to come. */
   readonly endpoint?: string;
+  /** In its place, several. */
+  readonly destinations?: readonly { readonly name: string; readonly endpoint: string }[];
 }
 
 /** The built relay as a process of its own. */
@@ -27,9 +29,9 @@ export interface Relay extends AsyncDisposable {
   kill(): Promise<void>;
 }
 
-export async function writeConfig(folder: string, { port = 0, endpoint }: RelayConfig): Promise<void> {
+export async function writeConfig(folder: string, { port = 0, endpoint, ...rest }: RelayConfig): Promise<void> {
   const file = join(folder, 'config.json');
-  const destinations = endpoint === undefined ? [] : [{ name: 'span', endpoint }];
+  const { destinations = endpoint === undefined ? [] : [{ name: 'span', endpoint }] } = rest;
   const config = { listen: { http: port, grpc: 0 }, destinations, spool: { maxBytes: maxSpoolBytes, maxAgeDays: 30 } };
   await writeFile(`${file}.new`, JSON.stringify(config), { mode: 0o600 });
   await rename(`${file}.new`, file);
