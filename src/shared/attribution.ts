@@ -1,7 +1,32 @@
+import type { Signal } from './signal.ts';
+
 /** The attributes by which vendors tell whose telemetry it is: Span goes by the first, LinearB by the second. */
 export const identityKeys = ['work_email', 'user.email'] as const;
 
 export type IdentityKey = (typeof identityKeys)[number];
+
+/** What came in the last hour without telling vendors whose it is. Metrics and logs: no vendor asks it of traces. */
+export interface IdentityFacts {
+  /** No attribute that names a person held an e-mail address. */
+  readonly none: readonly { readonly signal: Signal; readonly points: number }[];
+  /** Such an attribute held a variable that nobody filled in; the last one, where there were several. */
+  readonly placeholders: readonly IdentityPlaceholderFacts[];
+}
+
+export interface IdentityPlaceholderFacts {
+  readonly signal: Signal;
+  readonly key: IdentityKey;
+  readonly placeholder: string;
+  readonly points: number;
+}
+
+/** What the config's attributes do for one destination. */
+export interface AttributeFacts {
+  readonly destination: string;
+  readonly resolved: readonly ResolvedAttribute[];
+  /** One of them tells by itself whose telemetry it is. */
+  readonly identifies: boolean;
+}
 
 /** What became of an attribute that the config adds to telemetry. */
 export type ResolvedAttribute =

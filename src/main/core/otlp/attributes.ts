@@ -3,6 +3,7 @@ import type { Signal } from '../../../shared/signal.ts';
 import { findPlaceholder } from '../attribution/placeholder.ts';
 import { KeyValueReader } from './key-value.ts';
 import { attributesFieldOf, requestTypeIds, resourceFieldOf, resourceType, routeOf } from './routes.ts';
+import { ownServiceName } from './synthetic.ts';
 import { delimited, WireCursor } from './wire.ts';
 
 /**
@@ -11,6 +12,11 @@ import { delimited, WireCursor } from './wire.ts';
  */
 export function resourceServiceVersion(signal: Signal, body: Uint8Array): string | undefined {
   return new FirstAttributes(body, [serviceVersion], false).read(signal)[0]?.text;
+}
+
+/** Whether a request is a test of the relay's own, or of another one. */
+export function isTest(signal: Signal, body: Uint8Array): boolean {
+  return new FirstAttributes(body, [serviceName], false).read(signal)[0]?.text === ownServiceName;
 }
 
 /**
@@ -55,6 +61,7 @@ export function holdsAddress(text: string): boolean {
 /** Nearly all that there are. */
 const plainAddress = /^[\w.+-]{1,100}@[\w-]{1,100}(?:\.[\w-]{1,100}){1,10}$/;
 
+const serviceName = Buffer.from('service.name');
 const serviceVersion = Buffer.from('service.version');
 const identityKeyBytes = identityKeys.map((key) => Buffer.from(key));
 

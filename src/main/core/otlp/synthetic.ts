@@ -21,9 +21,12 @@ export function testRequest(signal: Signal, now: number, attributes: Readonly<Re
 
 const name = 'span_relay.test';
 
+/** The `service.name` of test requests. */
+export const ownServiceName = 'span-relay';
+
 function testJson(signal: Signal, now: number, attributes: Readonly<Record<string, string>>): JsonObject {
   const pairs = keyValues(attributes);
-  const resource = { attributes: keyValues({ ...attributes, 'service.name': 'span-relay' }) };
+  const resource = { attributes: keyValues({ ...attributes, 'service.name': ownServiceName }) };
   const scope = { name: 'span-relay' };
   const time = unixNano(now);
   const start = unixNano(now - 1);
