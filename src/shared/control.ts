@@ -35,9 +35,13 @@ export const controlSchema = {
   ),
   /** Recounts the stored rows. No problems means that the books balance. */
   verify: returns<VerifyReport>()(nothing),
-  /** Sends a real request through the relay to each destination, and waits for what comes back. */
+  /**
+   * Sends a real request through the relay, and waits for what comes back from each destination, or from one alone. Fails
+   * with `not-found` where there is none of that name.
+   */
   sendTest: returns<SendTestReport>()(
     v.strictObject({
+      destination: v.optional(v.string()),
       timeoutMs: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(maxSendTestTimeoutMs)),
     }),
   ),
@@ -89,6 +93,8 @@ export interface SendTestResult {
 
 export interface SendTestReport {
   readonly results: readonly SendTestResult[];
+  /** Who got the test beside them, because it takes the same way as all telemetry: names. */
+  readonly alsoTo: readonly string[];
 }
 
 export interface QuarantineListing {

@@ -10,6 +10,9 @@ export const commonOptions = {
   config: { type: 'string' },
 } as const satisfies ParseArgsOptionsConfig;
 
+/** Of the commands that read the config: another policy file than the machine's. */
+export const policyOption = { policy: { type: 'string' } } as const satisfies ParseArgsOptionsConfig;
+
 export const jsonOption = { json: { type: 'boolean', default: false } } as const satisfies ParseArgsOptionsConfig;
 
 /** Parses a command's arguments; throws a usage error that names the mistake. `command` is for its text. */
@@ -49,10 +52,14 @@ export function wholeNumber(
   throw usageError(command, `${option} takes a whole number from ${bounds.min} to ${bounds.max}, not '${text}'.`);
 }
 
-export function pathsFrom(values: { readonly 'state-dir'?: string; readonly config?: string }, io: Io): RelayPaths {
+export function pathsFrom(
+  values: { readonly 'state-dir'?: string; readonly config?: string; readonly policy?: string },
+  io: Io,
+): RelayPaths {
   const usual = defaultPaths(io);
   return {
     stateDir: resolve(values['state-dir'] ?? usual.stateDir),
     configFile: resolve(values.config ?? usual.configFile),
+    policy: values.policy === undefined ? usual.policy : { file: resolve(values.policy), onlyFromAdministrator: false },
   };
 }

@@ -3,7 +3,7 @@ import { assertNever } from '../../shared/assert-never.ts';
 import type { Agent } from '../core/agent.ts';
 import { lineLog } from '../core/log.ts';
 import type { InheritedSocket } from '../core/receiver/inherited.ts';
-import { commonOptions, jsonOption, parseArguments, pathsFrom, takesNoArguments } from './arguments.ts';
+import { commonOptions, jsonOption, parseArguments, pathsFrom, policyOption, takesNoArguments } from './arguments.ts';
 import { CliError, exitCodes } from './cli-error.ts';
 import { type Command, commonHelp } from './commands.ts';
 import type { Io } from './io.ts';
@@ -17,20 +17,27 @@ export const command: Command = {
 Usage: span-relay run [OPTIONS]
 
 Prints one line when it holds the port and the spool is open, \`span-relay ready http=127.0.0.1:14318 grpc=127.0.0.1:14317 pid=… state=…\`; its log goes to standard error.
-Where it listens and where telemetry goes is in the config file, which is read again whenever it changes.
+Where it listens and where telemetry goes is in the config file and in the machine's policy, which goes before it; both are
+read again whenever they change.
 Sockets that systemd opened for it (LISTEN_FDS, by LISTEN_FDNAMES or their port) are used instead of the ports in the config file.
 
   --replace        take over from the relay that runs on this state folder, without closing the port
+  --policy FILE    another policy file than the machine's
   --json           the ready line as JSON
 
 ${commonHelp}
 Exits with 0 when it was stopped or replaced, 75 when another relay runs on this state folder.
 `,
   async run(args, io) {
-    const options = { ...commonOptions, ...jsonOption, replace: { type: 'boolean', default: false } } as const;
+    const options = {
+      ...commonOptions,
+      ...policyOption,
+      ...jsonOption,
+      replace: { type: 'boolean', default: false },
+    } as const;
     const { values, positionals } = parseArguments('run', args, options);
     takesNoArguments('run', positionals);
-    const { stateDir, configFile } = pathsFrom(values, io);
+    const { stateDir, configFile, policy } = pathsFrom(values, io);
     const stopAsked = new Promise<void>((resolve) => io.onStopSignal(resolve));
     const { startAgent } = await import('../core/agent.ts');
     const log = lineLog(io.err, io.clock.now);
@@ -41,6 +48,7 @@ Exits with 0 when it was stopped or replaced, 75 when another relay runs on this
     const start = await startAgent({
       stateDir,
       configFile,
+      policy,
       replace: values.replace,
       inherited,
       env: io.env,

@@ -16,6 +16,7 @@ import type { ProxyResolver } from './delivery/network/proxy-resolver.ts';
 import { watchForWake } from './delivery/wake-watch.ts';
 import { sendTest } from './diagnostics/send-test.ts';
 import { rememberGrpcUse } from './health/grpc-use.ts';
+import { Identities } from './health/identities.ts';
 import { gatherMachineFacts } from './health/machine.ts';
 import { HealthRecorder } from './health/recorder.ts';
 import { createSpoolLog } from './health/spool-log.ts';
@@ -24,6 +25,7 @@ import { takeLock, takeOver } from './own-state.ts';
 import { logConfig } from './policy/config-log.ts';
 import { type LoadedConfig, openConfigSource } from './policy/config-source.ts';
 import { credentialHeadersOf, destinationsOf, limitsOf, spoolDestinations } from './policy/in-force.ts';
+import type { PolicyFile } from './policy/policy-file.ts';
 import { ensurePrivateFolder } from './policy/private-file.ts';
 import { type InheritedSocket, sortInherited } from './receiver/inherited.ts';
 import { type AcceptedInfo, createIntake, type Protocol } from './receiver/intake.ts';
@@ -37,6 +39,8 @@ export interface AgentOptions {
   /** Where the spool, the lock, the control socket and the presented credentials are; made when it is not there. */
   readonly stateDir: string;
   readonly configFile: string;
+  /** The machine-wide file that goes before the config; none is looked for where it is absent. */
+  readonly policy?: PolicyFile;
   /** Takes over from the agent that runs on this state folder, with both listening for a moment (Linux). */
   readonly replace?: boolean;
   /** Sockets that a supervisor opened (systemd socket activation), used instead of the configured ports. */
@@ -92,7 +96,7 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
 
   const grpcUse = await rememberGrpcUse({ file: join(stateDir, 'last-grpc-export'), clock, log });
   const recorder = new HealthRecorder(clock, grpcUse);
-  const config = await openConfigSource({ file: options.configFile, stateDir, log, clock });
+  const config = await openConfigSource({ file: options.configFile, policy: options.policy, stateDir, log, clock });
   const file = credentialFile(join(stateDir, 'credentials.json'), log);
   const credentials = await createCredentials({ ...file, clock, log });
   const spoolOpened = Promise.withResolvers<Spool>();
@@ -105,8 +109,11 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
     log,
     accept: async (request) => {
       const { signal, points } = request;
+      // Before the spool takes over the memory of the request.
+      const gap = Identities.gapIn(request);
       const id = await (await spoolOpened.promise).accept(request);
       if (id === 0 && points > 0) recorder.unwanted(signal, points);
+      else if (gap) recorder.unidentified(gap);
       return id;
     },
     refuse: (signal, points) => void spoolOpened.promise.then((spool) => spool.refuse(signal, points)),
@@ -195,12 +202,13 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
   const status = (): HealthSnapshot =>
     deriveHealth(
       recorder.facts({
-        machine,
+        machine: { ...machine, managedBy: config.current.policy.inForce ? config.current.policy.file : null },
         listen: receivers.facts(),
         stateDir,
         spool,
         delivery: delivery.facts(),
         config: config.current,
+        attribution,
       }),
     );
   const control = await startControlServer({
@@ -210,12 +218,13 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
     handlers: agentHandlers({
       spool,
       status,
-      sendTest: async (timeoutMs) => ({
-        results: await sendTest({
+      sendTest: ({ timeoutMs, destination }) =>
+        sendTest({
           spool,
           delivery,
           clock,
           timeoutMs,
+          only: destination,
           destinations: destinationsOf(config.current),
           config: config.current,
           stopping: () => stopping,
@@ -223,7 +232,6 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
           machineId: machine.id,
           exporters,
         }),
-      }),
       stop: () => void agent.stop(),
     }),
   });

@@ -47,7 +47,7 @@ export function spoolHandlers(spool: Spool): SpoolHandlers {
 export function agentHandlers(parts: {
   readonly spool: Spool;
   readonly status: () => HealthSnapshot;
-  readonly sendTest: (timeoutMs: number) => ReturnType<ControlHandlers['sendTest']>;
+  readonly sendTest: ControlHandlers['sendTest'];
   /** Begins to stop; the answer goes out meanwhile. */
   readonly stop: () => void;
 }): ControlHandlers {
@@ -58,7 +58,7 @@ export function agentHandlers(parts: {
   return {
     ...spoolHandlers(parts.spool),
     status: async () => parts.status(),
-    sendTest: ({ timeoutMs }) => parts.sendTest(timeoutMs),
+    sendTest: parts.sendTest,
     handOver: stop,
     stop,
   };

@@ -1,4 +1,4 @@
-import type { SendTestResult } from '../../../shared/control.ts';
+import { ControlFailure, type SendTestReport, type SendTestResult } from '../../../shared/control.ts';
 import type { ListenFacts } from '../../../shared/health.ts';
 import { pointNoun, type Signal } from '../../../shared/signal.ts';
 import { countOf, relativeTime } from '../../../shared/wording.ts';
@@ -15,8 +15,10 @@ export interface SendTestParts {
   readonly spool: Spool;
   readonly delivery: Delivery;
   readonly destinations: readonly Destination[];
+  /** The name of the only one whose answers are waited for. */
+  readonly only?: string | undefined;
   /** Where they are from. */
-  readonly config: Pick<LoadedConfig, 'file' | 'held'>;
+  readonly config: Pick<LoadedConfig, 'file' | 'held' | 'policy'>;
   /** The relay has been asked to stop: no answer will be heard any more. */
   readonly stopping: () => boolean;
   /** The relay's own receiver. */
@@ -30,8 +32,27 @@ export interface SendTestParts {
 
 const pollMs = 25;
 
-/** Sends one real request per signal through the relay's own port and waits until every destination has answered for it. */
-export async function sendTest(parts: SendTestParts): Promise<readonly SendTestResult[]> {
+/**
+ * Sends one real request per signal through the relay's own port and waits until every destination that is asked for has
+ * answered for it. Fails with `not-found` where there is none of the name that is asked for.
+ */
+export async function sendTest(parts: SendTestParts): Promise<SendTestReport> {
+  const destinations = askedFor(parts);
+  const asked = new Set(destinations.flatMap(({ signals }) => signals));
+  const others = parts.destinations.filter((one) => !destinations.includes(one));
+  const alsoTo = others.filter(({ signals }) => signals.some((signal) => asked.has(signal)));
+  return { results: await resultsOf({ ...parts, destinations }), alsoTo: alsoTo.map(({ name }) => name) };
+}
+
+function askedFor({ destinations, only }: SendTestParts): readonly Destination[] {
+  if (only === undefined) return destinations;
+  const found = destinations.filter(({ name }) => name.toLowerCase() === only.toLowerCase());
+  if (found.length > 0) return found;
+  const names = destinations.map(({ name }) => name).join(', ');
+  throw new ControlFailure('not-found', `There is no destination "${only}". The relay has ${names}.`);
+}
+
+async function resultsOf(parts: SendTestParts): Promise<readonly SendTestResult[]> {
   const { destinations, clock, spool } = parts;
   const startedAt = clock.now();
   const startMs = clock.monotonicMs();
@@ -189,7 +210,7 @@ function missing(
   const configured = destinations.find(({ name }) => name === destination);
   const what =
     held !== undefined
-      ? `its entry in ${config.file} has a mistake (${held.mistake})`
+      ? `its entry in ${held.by === 'policy' ? config.policy.file : config.file} has a mistake (${held.mistake})`
       : configured === undefined || signalUrl(configured, signal) === undefined
         ? `no endpoint is configured: add a destination to ${config.file}`
         : `it has no token: put one into ${config.file}, or let Claude Code send one`;

@@ -5,7 +5,7 @@ import { type JsonMember, type JsonNode, jsonTree, memberOf } from './json-tree.
  * whose root is an object; what is named is there unless a function says otherwise.
  */
 
-type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
 /** Appends to the list that is a member of the root; the list is made where there is none. */
 export function appendTo(text: string, key: string, value: Json): string {
