@@ -61,7 +61,11 @@ export function resolveConfig(
   };
   const renames = withoutFalseRenames(joinedByName(read.policy?.destinations ?? [], read.config.destinations));
   const resolved = renames.readings.map((readings) =>
-    resolveDestination(readings, { shared, ownPorts: Object.values(listen), lastGood: lastGoodOf(readings, lastGood) }),
+    resolveDestination(readings, {
+      shared,
+      ownPorts: Object.values(listen),
+      lastGood: lastGoodOf(readings, lastGood, renames.free),
+    }),
   );
   const problems = (file: 'policy' | 'config') => [
     ...(read[file]?.problems ?? []),

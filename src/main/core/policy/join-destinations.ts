@@ -16,13 +16,19 @@ export function joinedByName(
   ];
 }
 
-/** What was last good in each file for the same destination. */
+/** What was last good in each file for the same destination. `free`: whether it can have been renamed from a name, as things are now. */
 export function lastGoodOf(
   { policy, config }: DestinationReadings,
   lastGood: Layers<Settings | undefined>,
+  free: (formerly: string, name: string) => boolean,
 ): Layers<DestinationSettings | undefined> {
   const name = (policy ?? config)?.name ?? '';
-  const find = (settings: Settings | undefined) => settings?.destinations.find((one) => isSameName(one.name, name));
+  const find = (settings: Settings | undefined) => {
+    const found = settings?.destinations.find((one) => isSameName(one.name, name));
+    if (found?.formerly === undefined || free(found.formerly, name)) return found;
+    const { formerly, ...kept } = found;
+    return kept;
+  };
   return { policy: find(lastGood.policy), config: find(lastGood.config) };
 }
 
@@ -30,26 +36,34 @@ export function lastGoodOf(
 export function withoutFalseRenames(joined: readonly DestinationReadings[]): {
   readonly readings: readonly DestinationReadings[];
   readonly problems: Layers<readonly ConfigProblem[]>;
+  /** Whether a destination can have been renamed from a name, beside the renames that there are. */
+  readonly free: (formerly: string, name: string) => boolean;
 } {
-  const taken = new Set(joined.map(({ policy, config }) => (policy ?? config)?.name.toLowerCase()));
+  const names = new Set(joined.map(({ policy, config }) => (policy ?? config)?.name.toLowerCase()));
+  /** By former name, who has it now. */
+  const heirs = new Map<string, string>();
+  const free = (formerly: string, name: string) => {
+    const heir = heirs.get(formerly.toLowerCase());
+    return !names.has(formerly.toLowerCase()) && (heir === undefined || isSameName(heir, name));
+  };
   const problems = { policy: [] as ConfigProblem[], config: [] as ConfigProblem[] };
   const checked = (file: 'policy' | 'config', reading: DestinationReading | undefined) => {
     const { formerly, settings } = reading ?? {};
     if (reading === undefined || formerly === undefined) return reading;
-    if (!taken.has(formerly.toLowerCase())) return reading;
+    if (free(formerly, reading.name)) return reading;
     const expected = 'the former name of this destination alone';
     const found = `"${formerly}", which another one has or had`;
     problems[file].push(problem(`${reading.at}.formerly`, expected, found, 'there is no rename'));
-    const { formerly: _, ...kept } = settings ?? { name: reading.name };
+    const { formerly: dropped, ...kept } = settings ?? { name: reading.name };
     return { ...reading, formerly: undefined, settings: settings && kept };
   };
   const readings = joined.map(({ policy, config }) => {
     const both = { policy: checked('policy', policy), config: checked('config', config) };
-    const formerly = both.policy?.formerly ?? both.config?.formerly;
-    if (formerly !== undefined) taken.add(formerly.toLowerCase());
+    const heir = [both.policy, both.config].find((one) => one?.formerly !== undefined);
+    if (heir?.formerly !== undefined) heirs.set(heir.formerly.toLowerCase(), heir.name);
     return both;
   });
-  return { readings, problems };
+  return { readings, problems, free };
 }
 
 function isSameName(one: string, other: string): boolean {
