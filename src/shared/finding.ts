@@ -31,6 +31,17 @@ export const findingCatalogue = {
     title: 'No Claude Code session has reported yet',
     fix: 'Start a new Claude Code session with OTEL_EXPORTER_OTLP_ENDPOINT pointing at this relay.',
   },
+  'claude.no-identity': {
+    severity: 'warning',
+    title: 'Claude Code does not say whose telemetry it is',
+    fix: 'Set work_email in OTEL_RESOURCE_ATTRIBUTES in the managed settings of Claude Code, or in resourceAttributes in the config file.',
+  },
+  'claude.identity-placeholder': {
+    severity: 'warning',
+    title: 'Claude Code sends a placeholder in the place of an e-mail address',
+    fix: 'Correct OTEL_RESOURCE_ATTRIBUTES in the managed settings of Claude Code.',
+    after: 'A session takes it over when it is started anew.',
+  },
   'destination.none-configured': {
     severity: 'warning',
     title: 'No destination is configured',
@@ -67,7 +78,7 @@ export const findingCatalogue = {
   'destination.proxy-refused': {
     severity: 'error',
     title: 'The proxy does not let telemetry through',
-    fix: 'Correct the proxy or its login in the config file or the environment, or ask IT to allow the destination.',
+    fix: 'Correct the proxy or its login in the config file (or in the environment, then restart the relay), or ask IT to allow the destination.',
     after: 'Sending resumes by itself.',
   },
   'destination.certificate-file-unusable': {
@@ -120,6 +131,12 @@ export const findingCatalogue = {
     title: 'A destination does not take a signal any more while some of it was still owed',
     fix: 'Put the signal back to deliver its backlog, or let retention remove it.',
   },
+  'policy.invalid': {
+    severity: 'warning',
+    title: 'The policy file of this machine has a mistake',
+    fix: 'Ask the administrator of this machine to correct the key that is named.',
+    after: 'It is read again by itself; the rest of it is in force.',
+  },
   'receiver.port-taken': {
     severity: 'error',
     title: 'Another program holds the port that Claude Code exports to',
@@ -141,6 +158,17 @@ export const findingCatalogue = {
     severity: 'info',
     title: 'Claude Code exports a signal that no destination takes',
     fix: 'Switch that exporter off in the managed settings, or add the signal to a destination.',
+  },
+  'relay.attribute-placeholder': {
+    severity: 'warning',
+    title: 'An attribute in the config file holds a placeholder',
+    fix: 'Let device management fill it in, or take the value from a template.',
+  },
+  'relay.attribute-unresolved': {
+    severity: 'warning',
+    title: 'A template in the config file has no value on this machine',
+    fix: 'Set what the template stands for, or write another value.',
+    after: 'It is read again every minute.',
   },
   'relay.config-invalid': {
     severity: 'warning',

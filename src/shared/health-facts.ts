@@ -1,3 +1,4 @@
+import type { AttributeFacts, IdentityFacts, IdentityKey } from './attribution.ts';
 import type { ClaudeFacts, DeliveryError, DestinationState, ListenFacts, MachineFacts } from './health.ts';
 import type { DropCause, LedgerRow, PendingBooks } from './ledger.ts';
 import type { RepairReport } from './repair.ts';
@@ -14,10 +15,14 @@ export interface HealthFacts {
   readonly spool: SpoolFacts;
   readonly destinations: readonly DestinationFacts[];
   readonly config: ConfigFacts;
+  readonly policy: PolicyFacts;
   readonly refused: RefusedFacts;
   /** What was acknowledged in the last hour and not kept, because no destination takes its signal. */
   readonly unwanted: readonly { readonly signal: Signal; readonly points: number }[];
   readonly claude: ClaudeFacts;
+  readonly identity: IdentityFacts;
+  /** By destination, those that there are now. */
+  readonly attributes: readonly AttributeFacts[];
 }
 
 export type SpoolState =
@@ -61,6 +66,8 @@ export interface DestinationFacts {
   readonly configTokenRefused: boolean;
   /** The signals that the config gives it now. */
   readonly takes: readonly Signal[];
+  /** The attribute by which this vendor tells whose telemetry it is; null where it does without. */
+  readonly identity: IdentityKey | null;
   /** Not in the config any more, but data is still owed to it. */
   readonly removed: boolean;
 }
@@ -71,6 +78,13 @@ export interface ConfigFacts {
   readonly problems: readonly string[];
   /** Whether the config in force names any destination. */
   readonly anyDestination: boolean;
+}
+
+export interface PolicyFacts {
+  /** Null where none is looked for. */
+  readonly file: string | null;
+  /** One sentence each; never hold a secret. */
+  readonly problems: readonly string[];
 }
 
 /** Why an exporter's telemetry was refused, as far as what to do depends on it. */

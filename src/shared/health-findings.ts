@@ -1,4 +1,5 @@
 import type { Severity } from './finding.ts';
+import { attributionFindings } from './health-attribution-findings.ts';
 import { destinationFindings } from './health-destination-findings.ts';
 import type { HealthFacts } from './health-facts.ts';
 import { type NotedFinding, note } from './health-note.ts';
@@ -18,6 +19,7 @@ export function noteFindings(facts: HealthFacts): readonly NotedFinding[] {
     ...spoolFindings(facts),
     ...facts.destinations.flatMap((destination) => destinationFindings(destination, facts)),
     ...configFindings(facts),
+    ...attributionFindings(facts),
     ...(ongoing ? [] : refusals),
     ...unwantedFindings(facts),
     ...claudeFindings(facts),
@@ -29,22 +31,20 @@ export function nothingReceivedYet({ claude, spool }: HealthFacts): boolean {
   return claude.lastReceivedAt === null && spool.ledger.every((row) => row.accepted === 0);
 }
 
-function configFindings({ config }: HealthFacts): NotedFinding[] {
+function configFindings({ config, policy }: HealthFacts): NotedFinding[] {
   const noted: NotedFinding[] = [];
-  const [first] = config.problems;
-  if (first !== undefined) {
-    const more = config.problems.length - 1;
-    const others = more === 0 ? '' : `, and ${countOf(more, 'more mistake')}`;
+  if (policy.file !== null && policy.problems.length > 0) {
     noted.push(
-      note(
-        'relay.config-invalid',
-        {
-          detail: config.problems.join(' '),
-          source: config.file,
-          summary: `The config file has a mistake (${first.replace(/\.$/, '')}${others})`,
-        },
-        { fix: `Correct ${config.file}.` },
-      ),
+      note('policy.invalid', mistakes(policy.problems, policy.file, "This machine's policy file has a mistake"), {
+        fix: `Ask the administrator of this machine to correct ${policy.file}.`,
+      }),
+    );
+  }
+  if (config.problems.length > 0) {
+    noted.push(
+      note('relay.config-invalid', mistakes(config.problems, config.file, 'The config file has a mistake'), {
+        fix: `Correct ${config.file}.`,
+      }),
     );
   }
   if (!config.anyDestination) {
@@ -57,6 +57,12 @@ function configFindings({ config }: HealthFacts): NotedFinding[] {
     );
   }
   return noted;
+}
+
+function mistakes(problems: readonly string[], file: string, title: string) {
+  const [first = '', ...more] = problems;
+  const others = more.length === 0 ? '' : `, and ${countOf(more.length, 'more mistake')}`;
+  return { detail: problems.join(' '), source: file, summary: `${title} (${first.replace(/\.$/, '')}${others})` };
 }
 
 function claudeFindings(facts: HealthFacts): NotedFinding[] {

@@ -1,4 +1,6 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: templates of the relay
 import { describe, expect, test } from 'vitest';
+import type { ResolvedAttribute } from '../../../src/shared/attribution.ts';
 import { findingCatalogue } from '../../../src/shared/finding.ts';
 import { deriveHealth, type HealthState } from '../../../src/shared/health.ts';
 import type { DestinationFacts, HealthFacts, RefusalCause, SpoolFacts } from '../../../src/shared/health-facts.ts';
@@ -23,6 +25,7 @@ const span: DestinationFacts = {
   lastWarning: null,
   configTokenRefused: false,
   takes: ['metrics', 'logs', 'traces'],
+  identity: 'work_email',
   removed: false,
 };
 
@@ -57,9 +60,12 @@ function healthOf(changes: Changes = {}) {
     grpcUsed: false,
     destinations: [{ ...span, ...changes.span }],
     config: { file: '/config.json', problems: [], anyDestination: true },
+    policy: { file: null, problems: [] },
     refused: { requestsLastHour: 0, last: null, ongoing: false },
     unwanted: [],
     claude: { lastReceivedAt: new Date(minutes(1)).toISOString(), versions: [], sessions: [] },
+    identity: { none: [], placeholders: [] },
+    attributes: [],
     ...changes.facts,
     spool: { ...spool, ...changes.spool },
   });
@@ -91,6 +97,10 @@ const safe = '1,204 data points are safe on disk and wait';
 
 const refused = (cause: RefusalCause, ongoing: boolean): Partial<HealthFacts> => ({
   refused: { requestsLastHour: 3, last: { cause, message: 'There is nothing at this path.' }, ongoing },
+});
+
+const attribute = (resolved: ResolvedAttribute): Partial<HealthFacts> => ({
+  attributes: [{ destination: 'span', resolved: [resolved], identifies: false }],
 });
 
 const cases: readonly [HealthState, string, Changes, readonly string[], string][] = [
@@ -208,7 +218,7 @@ const cases: readonly [HealthState, string, Changes, readonly string[], string][
     'the proxy asks for a login',
     { span: blocked('proxy') },
     ['destination.proxy-refused'],
-    'The proxy does not let telemetry through to span: correct the proxy or its login in the config file or the environment, or ask IT to allow the destination.',
+    'The proxy does not let telemetry through to span: correct the proxy or its login in the config file (or in the environment, then restart the relay), or ask IT to allow the destination.',
   ],
   [
     'failing',
@@ -318,6 +328,50 @@ const cases: readonly [HealthState, string, Changes, readonly string[], string][
     },
     ['relay.config-invalid'],
     'The config file has a mistake (listen.http: wrong, and 1 more mistake): correct /config.json.',
+  ],
+  [
+    'attention',
+    'the policy has a mistake',
+    { facts: { policy: { file: '/etc/span-relay/policy.json', problems: ['listen.http: wrong.'] } } },
+    ['policy.invalid'],
+    "This machine's policy file has a mistake (listen.http: wrong): ask the administrator of this machine to correct /etc/span-relay/policy.json.",
+  ],
+  [
+    'attention',
+    'telemetry names nobody',
+    { facts: { identity: { none: [{ signal: 'metrics', points: 12 }], placeholders: [] } } },
+    ['claude.no-identity'],
+    'span cannot tell whose telemetry this is: set OTEL_RESOURCE_ATTRIBUTES=work_email=… in the managed settings of Claude Code, or work_email in resourceAttributes in /config.json.',
+  ],
+  [
+    'attention',
+    'Claude Code sends a placeholder',
+    {
+      facts: {
+        identity: {
+          none: [],
+          placeholders: [{ signal: 'metrics', key: 'work_email', placeholder: '%Email%', points: 1 }],
+        },
+      },
+    },
+    ['claude.identity-placeholder'],
+    'Claude Code sends the placeholder %Email% as work_email: correct OTEL_RESOURCE_ATTRIBUTES in the managed settings of Claude Code, or override work_email in resourceAttributes in /config.json.',
+  ],
+  [
+    'attention',
+    'an attribute of the config is a placeholder',
+    { facts: attribute({ key: 'work_email', outcome: 'placeholder', placeholder: '$EMAIL' }) },
+    ['relay.attribute-placeholder'],
+    'work_email in the config file is the placeholder $EMAIL: let device management fill in $EMAIL, or write an address or a template such as ${git:user.email} there.',
+  ],
+  [
+    'attention',
+    'an attribute of the config has no value',
+    {
+      facts: attribute({ key: 'team', outcome: 'unresolved', template: '${env:TEAM}', because: 'TEAM is not set' }),
+    },
+    ['relay.attribute-unresolved'],
+    '${env:TEAM} has no value, so team is not sent: set TEAM in the environment in which the relay is started, or write another value into /config.json.',
   ],
   [
     'attention',

@@ -3,7 +3,7 @@ import type { DestinationFacts } from '../../../shared/health-facts.ts';
 import type { Signal } from '../../../shared/signal.ts';
 
 /** How delivery to one destination stands. Times are wall time in milliseconds. */
-export interface DeliveryFacts extends Omit<DestinationFacts, 'removed' | 'credentialSource' | 'takes'> {
+export interface DeliveryFacts extends Omit<DestinationFacts, 'removed' | 'credentialSource' | 'takes' | 'identity'> {
   readonly credentialSource: 'policy' | 'config' | 'presented' | null;
   /** The same by signal: one may flow while another is refused. */
   readonly signals: readonly SignalFacts[];
@@ -12,7 +12,7 @@ export interface DeliveryFacts extends Omit<DestinationFacts, 'removed' | 'crede
 export interface SignalFacts
   extends Omit<
     DestinationFacts,
-    'name' | 'endpoint' | 'via' | 'credentialSource' | 'configTokenRefused' | 'takes' | 'removed'
+    'name' | 'endpoint' | 'via' | 'credentialSource' | 'configTokenRefused' | 'takes' | 'identity' | 'removed'
   > {
   readonly signal: Signal;
 }

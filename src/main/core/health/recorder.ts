@@ -2,14 +2,18 @@ import type { ClaudeFacts, MachineFacts } from '../../../shared/health.ts';
 import type { DestinationFacts, HealthFacts, SpoolState } from '../../../shared/health-facts.ts';
 import type { RepairReport } from '../../../shared/repair.ts';
 import { type Signal, signals } from '../../../shared/signal.ts';
+import type { Attribution } from '../attribution/attribution.ts';
 import type { Clock } from '../clock.ts';
 import type { DeliveryFacts } from '../delivery/facts.ts';
 import { resourceServiceVersion } from '../otlp/attributes.ts';
 import type { LoadedConfig } from '../policy/config-source.ts';
+import { destinationsOf } from '../policy/in-force.ts';
 import type { AcceptedInfo, Protocol, RefusedInfo } from '../receiver/intake.ts';
 import type { Spool, SpoolEvent } from '../spool/spool.ts';
+import { attributeFactsOf } from './attribute-facts.ts';
 import { Drops, hoursRemembered } from './drops.ts';
 import type { GrpcUse } from './grpc-use.ts';
+import { Identities, type IdentityGap } from './identities.ts';
 import { LastHour } from './last-hour.ts';
 import { Refusals } from './refusals.ts';
 
@@ -28,6 +32,7 @@ export class HealthRecorder {
   readonly #refusals: Refusals;
   /** Points that were acknowledged and not kept. */
   readonly #unwanted = new Map<Signal, LastHour>();
+  readonly #identities: Identities;
   readonly #drops: Drops;
   #repairs: readonly RepairReport[] = [];
 
@@ -35,6 +40,7 @@ export class HealthRecorder {
     this.#clock = clock;
     this.#grpcUse = grpcUse;
     this.#refusals = new Refusals(clock);
+    this.#identities = new Identities(clock);
     this.#drops = new Drops(clock);
   }
 
@@ -60,6 +66,11 @@ export class HealthRecorder {
     const counted = this.#unwanted.get(signal) ?? new LastHour(this.#clock);
     counted.add(points);
     this.#unwanted.set(signal, counted);
+  }
+
+  /** What was kept could not be attributed to anybody as it came. */
+  unidentified(gap: IdentityGap): void {
+    this.#identities.add(gap);
   }
 
   spoolEvent(event: SpoolEvent): void {
@@ -103,9 +114,12 @@ export class HealthRecorder {
     readonly spool: Pick<Spool, 'books'>;
     readonly delivery: readonly DeliveryFacts[];
     readonly config: LoadedConfig;
+    readonly attribution: Pick<Attribution, 'resolve'>;
   }): HealthFacts {
     const { config, spool, delivery } = parts;
     const books = spool.books();
+    const destinations = destinationsOf(config);
+    const identityOf = new Map(destinations.map(({ name, identity }) => [name, identity]));
     return {
       now: this.#clock.now(),
       machine: parts.machine,
@@ -120,23 +134,37 @@ export class HealthRecorder {
         repairs: this.#repairs,
         recentDrops: this.#drops.facts(),
       },
-      destinations: [...delivery.map((facts) => this.#destination(facts, books)), ...removed(delivery, books)],
+      destinations: [
+        ...delivery.map((facts) => this.#destination(facts, books, identityOf.get(facts.name) ?? null)),
+        ...removed(delivery, books),
+      ],
       config: {
         file: config.file,
         problems: config.problems.map(({ message }) => message),
         anyDestination: config.config.destinations.length + config.held.length > 0,
       },
+      policy: {
+        file: config.policy.file,
+        problems: config.policy.problems.map(({ message }) => message),
+      },
       refused: this.#refusals.facts(),
       unwanted: this.#unwantedFacts(),
       claude: this.#claude(),
+      identity: this.#identities.facts(),
+      attributes: attributeFactsOf(destinations, parts.attribution),
     };
   }
 
-  #destination(facts: DeliveryFacts, books: ReturnType<Spool['books']>): DestinationFacts {
+  #destination(
+    facts: DeliveryFacts,
+    books: ReturnType<Spool['books']>,
+    identity: DestinationFacts['identity'],
+  ): DestinationFacts {
     const { signals: taken, ...rest } = facts;
     return {
       ...rest,
       takes: taken.map(({ signal }) => signal),
+      identity,
       lastSuccessAt: rest.lastSuccessAt ?? lastDelivery(facts.name, books),
       removed: false,
     };
@@ -184,6 +212,7 @@ function removed(delivery: readonly DeliveryFacts[], books: ReturnType<Spool['bo
     lastWarning: null,
     configTokenRefused: false,
     takes: [],
+    identity: null,
     removed: true,
   }));
 }
