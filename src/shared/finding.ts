@@ -47,10 +47,31 @@ export const findingCatalogue = {
     title: 'No destination is configured',
     fix: 'Add a destination to the config file.',
   },
+  'destination.policy-token-refused': {
+    severity: 'warning',
+    title: 'The destination refuses the token in the policy',
+    fix: 'Ask IT to put a current token into the policy.',
+  },
   'destination.config-token-refused': {
     severity: 'warning',
     title: 'The destination refuses the token in the config file',
     fix: 'Correct the token in the config file.',
+  },
+  'destination.file-token-refused': {
+    severity: 'warning',
+    title: 'The destination refuses the token in its token file',
+    fix: 'Put a current token into the token file, or mend what writes it.',
+  },
+  'destination.token-file-unusable': {
+    severity: 'warning',
+    title: 'The token file of the destination cannot be used',
+    fix: 'Have the token put into the file, alone and on one line.',
+    after: 'It is read again by itself.',
+  },
+  'destination.presented-credential-ambiguous': {
+    severity: 'warning',
+    title: 'The token that Claude Code presents may be meant for several destinations',
+    fix: 'Put a token for each of the destinations into the config file.',
   },
   'destination.no-credential': {
     severity: 'warning',

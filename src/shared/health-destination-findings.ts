@@ -1,6 +1,7 @@
 import type { DeliveryError } from './health.ts';
+import { credentialFindings, missingFindings, refusedFinding } from './health-credential-findings.ts';
 import type { DestinationFacts, HealthFacts } from './health-facts.ts';
-import { dayMs, type NotedFinding, note, nounOf, pendingOf, waitingWords } from './health-note.ts';
+import { type About, dayMs, type NotedFinding, note, nounOf, pendingOf, waitingWords } from './health-note.ts';
 import { countOf, formatDuration } from './wording.ts';
 
 /** Shorter outages are everyday life: the data is safe, and nobody has to do anything. */
@@ -14,7 +15,7 @@ export function destinationFindings(destination: DestinationFacts, facts: Health
   if (destination.removed) return removedFindings(destination, facts);
   return [
     ...deliveryFindings(destination, facts),
-    ...tokenFindings(destination, facts),
+    ...credentialFindings(destination, facts),
     ...narrowedFindings(destination, facts),
     ...verdictFindings(destination, facts),
   ];
@@ -64,17 +65,9 @@ function removedFindings({ name }: DestinationFacts, facts: HealthFacts): NotedF
   ];
 }
 
-/** What a finding says besides its title and fix. */
-interface About {
-  readonly seen: string;
-  readonly effect: string;
-  readonly source: string;
-}
-
 /** What stands in the way of delivering to a destination, if anything: at most one finding. */
 function deliveryFindings(destination: DestinationFacts, facts: HealthFacts): NotedFinding[] {
   const { name, endpoint, state, lastError, takes } = destination;
-  const { file } = facts.config;
   const words = answerWords(lastError);
   const answer = words === undefined ? '' : ` (${words})`;
   const seen = lastError?.message ?? 'no attempt has succeeded';
@@ -86,32 +79,21 @@ function deliveryFindings(destination: DestinationFacts, facts: HealthFacts): No
     case 'unconfigured':
       // Without an endpoint the config's own finding says what is missing.
       if (endpoint === null) return [];
-      return [
-        note(
-          'destination.no-credential',
-          { ...about, seen: `neither ${file} nor Claude Code has given a token for ${name}` },
-          {
-            title: `${name} has no token yet`,
-            fix: `Put a token into ${file}, or let Claude Code send one in OTEL_EXPORTER_OTLP_HEADERS.`,
-          },
-        ),
-      ];
+      return missingFindings(destination, facts, about);
     case 'blocked':
-      return [blockedFinding(destination, file, about, answer)];
+      return [blockedFinding(destination, facts, about, answer)];
     case 'retrying':
       return retryingFindings(destination, facts, about);
   }
 }
 
 /** Somebody has to mend something. `answer`: what the destination answered, in brackets. */
-function blockedFinding(destination: DestinationFacts, file: string, about: About, answer: string): NotedFinding {
+function blockedFinding(destination: DestinationFacts, facts: HealthFacts, about: About, answer: string): NotedFinding {
   const { name, endpoint, lastError } = destination;
+  const { file } = facts.config;
   switch (lastError?.kind) {
     case 'credentials':
-      return note('destination.credentials-refused', about, {
-        title: `${name} refuses the token${answer}`,
-        fix: credentialFix(destination, file),
-      });
+      return refusedFinding(destination, facts, about, answer);
     case 'captive-portal':
       return note('destination.captive-portal', about, { title: `A web page answers instead of ${name}` });
     case 'proxy':
@@ -154,30 +136,6 @@ function retryingFindings(
           ? `Check the network, and the ${lastError?.kind === 'proxy' ? 'proxy' : `endpoint in ${config.file}`}.`
           : `Find out from those who run ${name} what is wrong there.`,
     }),
-  ];
-}
-
-function credentialFix({ credentialSource }: DestinationFacts, configFile: string): string {
-  return credentialSource === 'presented'
-    ? `Put a current token into OTEL_EXPORTER_OTLP_HEADERS of Claude Code, where this one came from, or into ${configFile}.`
-    : `Put a current token into ${configFile}.`;
-}
-
-function tokenFindings({ name, endpoint, configTokenRefused }: DestinationFacts, { config }: HealthFacts) {
-  if (!configTokenRefused) return [];
-  return [
-    note(
-      'destination.config-token-refused',
-      {
-        seen: `${name} has refused the token in ${config.file}`,
-        effect: 'the one that Claude Code presents is used instead',
-        source: endpoint ?? name,
-      },
-      {
-        title: `${name} refuses the token in the config file`,
-        fix: `Correct the token of ${name} in ${config.file}, or remove it.`,
-      },
-    ),
   ];
 }
 

@@ -45,6 +45,22 @@ export interface SpoolFacts {
   readonly recentDrops: readonly { readonly at: number; readonly cause: DropCause; readonly points: number }[];
 }
 
+/** Where a credential can come from, highest first; `presented` by Claude Code. */
+export const credentialSources = ['policy', 'config', 'file', 'presented'] as const;
+
+export type CredentialSource = (typeof credentialSources)[number];
+
+/** What a destination makes of one credential. Never the value. */
+export interface CredentialFacts {
+  readonly source: CredentialSource;
+  /** When the destination last took it, for whichever signal. */
+  readonly lastWorkedAt: number | null;
+  /** Since when it is refused; null while it is not. */
+  readonly refusedAt: number | null;
+  /** The signals that the destination has taken with it since it refused it for another. */
+  readonly worksFor: readonly Signal[];
+}
+
 export interface DestinationFacts {
   readonly name: string;
   readonly endpoint: string | null;
@@ -55,15 +71,21 @@ export interface DestinationFacts {
   readonly lastAttemptAt: number | null;
   readonly lastError: DeliveryError | null;
   readonly nextAttemptAt: number | null;
-  /** Where the credential in use comes from: `presented` by Claude Code; null when there is none, or none is needed. */
-  readonly credentialSource: 'policy' | 'config' | 'presented' | null;
+  /** The one in use, or tried now and then where all are refused; null when there is none, or none is needed. */
+  readonly credential: CredentialFacts | null;
+  /** Others that it refuses. */
+  readonly refusedCredentials: readonly CredentialFacts[];
+  /** The signals that it does not take because of the credential. */
+  readonly refusedSignals: readonly Signal[];
+  /** The file that should hold its token, where there is one, and what is wrong with it, as words that go on after its name. */
+  readonly tokenFile: { readonly path: string; readonly problem: string | null } | null;
+  /** Destinations for which what Claude Code presents may be meant just as well as for this one, so that none gets it. */
+  readonly ambiguousWith: readonly string[];
   /** Since when every attempt has failed; null while they succeed. */
   readonly retryingSinceAt: number | null;
   readonly lastPartialSuccess: { readonly at: number; readonly points: number; readonly message: string } | null;
   /** What it said the last time that it took a request whole and had something to say all the same. */
   readonly lastWarning: { readonly at: number; readonly message: string } | null;
-  /** It has refused the token in the config, and what Claude Code presents is used instead. */
-  readonly configTokenRefused: boolean;
   /** The signals that the config gives it now. */
   readonly takes: readonly Signal[];
   /** The attribute by which this vendor tells whose telemetry it is; null where it does without. */

@@ -11,6 +11,13 @@ export interface NotedFinding {
   readonly headline: string;
 }
 
+/** What a finding says besides its title and fix. */
+export interface About {
+  readonly seen: string;
+  readonly effect: string;
+  readonly source: string;
+}
+
 /** What is owed to one destination, or to all of them together; of all signals or of some. */
 export function pendingOf({ spool }: HealthFacts, destination?: string, signals?: readonly Signal[]) {
   const rows = spool.pending.filter(

@@ -1,6 +1,6 @@
 import type { Finding } from './finding.ts';
 import { troubleWords } from './health-destination-findings.ts';
-import type { DestinationFacts, HealthFacts } from './health-facts.ts';
+import type { CredentialFacts, CredentialSource, DestinationFacts, HealthFacts } from './health-facts.ts';
 import { noteFindings, nothingReceivedYet } from './health-findings.ts';
 import { type NotedFinding, pendingOf, waitingWords } from './health-note.ts';
 import type { LedgerRow } from './ledger.ts';
@@ -68,7 +68,17 @@ export interface DestinationHealth {
   readonly lastAttemptAt: string | null;
   readonly lastError: DeliveryError | null;
   readonly nextAttemptAt: string | null;
+  /** The one in use, or tried now and then where all are refused; null when there is none, or none is needed. */
+  readonly credential: CredentialHealth | null;
   readonly pending: PendingFacts;
+}
+
+export interface CredentialHealth {
+  /** `presented` by Claude Code. */
+  readonly source: CredentialSource;
+  readonly lastWorkedAt: string | null;
+  /** Since when the destination refuses it; null while it does not. */
+  readonly refusedAt: string | null;
 }
 
 export interface DeliveryError {
@@ -139,6 +149,16 @@ function destinationHealth(destination: DestinationFacts, facts: HealthFacts): D
     lastAttemptAt: isoTime(destination.lastAttemptAt),
     lastError,
     nextAttemptAt: isoTime(destination.nextAttemptAt),
+    credential: credentialHealth(destination.credential),
     pending: { ...pending, oldestAt: isoTime(oldestAt) },
+  };
+}
+
+function credentialHealth(facts: CredentialFacts | null): CredentialHealth | null {
+  if (facts === null) return null;
+  return {
+    source: facts.source,
+    lastWorkedAt: isoTime(facts.lastWorkedAt),
+    refusedAt: isoTime(facts.refusedAt),
   };
 }

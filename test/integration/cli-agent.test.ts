@@ -53,7 +53,9 @@ async function send({ port }: Relay): Promise<void> {
 test('run prints one ready line that tells ports, process and state folder, and ends with 0 on SIGTERM', async () => {
   const agent = startRun();
   const [line] = await agent.line(/^.*/);
-  expect(line).toMatch(/^span-relay ready http=127\.0\.0\.1:[1-9]\d* grpc=127\.0\.0\.1:[1-9]\d* pid=\d+ state=.*\/state$/);
+  expect(line).toMatch(
+    /^span-relay ready http=127\.0\.0\.1:[1-9]\d* grpc=127\.0\.0\.1:[1-9]\d* pid=\d+ state=.*\/state$/,
+  );
   expect(line).toContain(`pid=${agent.pid} `);
   agent.kill('SIGTERM');
   expect((await agent.exited).code).toBe(0);

@@ -80,7 +80,12 @@ export async function startRelay(options: RelayOptions = {}): Promise<Relay> {
     thread: { same: true, now: () => clock.now() },
     integrityCheckAfterMs: 0,
   });
-  const credentials = await createCredentials({ load: async () => [], save: async () => undefined, clock, log });
+  const credentials = await createCredentials({
+    load: async () => ({ presented: [], worked: [] }),
+    save: async () => undefined,
+    clock,
+    log,
+  });
   const exporters = createExporters({
     clock,
     version: '0.0.0',

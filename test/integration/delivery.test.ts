@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { DeliverySpool } from '../../src/main/core/delivery/delivery.ts';
 import { SpoolError } from '../../src/main/core/spool/spool.ts';
 import { until } from '../support/until.ts';
-import { ok, requireToken, startVendor, status } from '../support/vendor.ts';
+import { ok, startVendor, status } from '../support/vendor.ts';
 import { destinationAt, namesIn, numbered, startRelay, stopMs, takenBy, vendorWith } from './delivery-harness.ts';
 
 const dayMs = 86_400_000;
@@ -225,73 +225,6 @@ describe('waiting', () => {
     await relay.accept(['later']);
     await relay.drained();
     await until('it is idle', () => relay.clock.due().length === 0);
-  });
-});
-
-describe('credentials', () => {
-  const spanAt = (url: string, token?: string) =>
-    destinationAt(url, { credential: { header: 'X-Span-Token', tokens: token ? [{ source: 'config', token }] : [] } });
-
-  it('holds everything until there is one', async () => {
-    const vendor = await vendorWith({ answer: requireToken('x-span-token', () => 'good-token') });
-    const relay = await startRelay();
-    await relay.configure(spanAt(vendor.url));
-    await relay.accept(['x']);
-    await until('it says so', () => relay.facts().state === 'unconfigured');
-    expect(relay.facts()).toMatchObject({ credentialSource: null, nextAttemptAt: null });
-    relay.credentials.present('x-span-token', 'good-token');
-    await relay.drained();
-    expect(takenBy(vendor)).toEqual(['x']);
-    expect(relay.facts()).toMatchObject({ state: 'ok', credentialSource: 'presented' });
-  });
-
-  it('a presented one is enough to end a 401, also for the backlog', async () => {
-    const vendor = await vendorWith({ answer: requireToken('x-span-token', () => 'new-token') });
-    const relay = await startRelay();
-    await relay.configure(spanAt(vendor.url));
-    relay.credentials.present('x-span-token', 'old-token');
-    await relay.accept(numbered(20));
-    await until('it is blocked', () => relay.facts().state === 'blocked');
-    relay.credentials.present('x-span-token', 'old-token');
-    expect(relay.facts()).toMatchObject({ state: 'blocked', lastError: { kind: 'credentials', status: 401 } });
-    relay.credentials.present('x-span-token', 'new-token');
-    await relay.drained();
-    expect(takenBy(vendor)).toEqual(numbered(20));
-    expect(relay.logged.join('\n')).not.toMatch(/old-token|new-token/);
-  });
-
-  it('a refused token of the config gives way to a presented one, at once', async () => {
-    const vendor = await vendorWith({ answer: requireToken('x-span-token', () => 'presented-token') });
-    const relay = await startRelay();
-    relay.credentials.present('x-span-token', 'presented-token');
-    await relay.configure(spanAt(vendor.url, 'configured-token'));
-    await relay.accept(['x']);
-    await relay.drained();
-    expect(vendor.seen.map(({ headers }) => headers['x-span-token'])).toEqual(['configured-token', 'presented-token']);
-    expect(relay.facts()).toMatchObject({ state: 'ok', credentialSource: 'presented' });
-  });
-
-  it('a new token in the config ends a 401', async () => {
-    const vendor = await vendorWith({ answer: requireToken('x-span-token', () => 'new-token') });
-    const relay = await startRelay();
-    await relay.configure(spanAt(vendor.url, 'old-token'));
-    await relay.accept(['x']);
-    await until('it is blocked', () => relay.facts().state === 'blocked');
-    await relay.configure(spanAt(vendor.url, 'new-token'));
-    await relay.drained();
-    expect(takenBy(vendor)).toEqual(['x']);
-  });
-
-  it('a token that is valid again is found by a probe', async () => {
-    let valid = 'another';
-    const vendor = await vendorWith({ answer: requireToken('x-span-token', () => valid) });
-    const relay = await startRelay();
-    await relay.configure(spanAt(vendor.url, 'suspended'));
-    await relay.accept(['x']);
-    await until('it is blocked', () => relay.facts().state === 'blocked');
-    valid = 'suspended';
-    relay.clock.advance(60_000);
-    await relay.drained();
   });
 });
 

@@ -1,6 +1,12 @@
 import type { Finding } from '../../shared/finding.ts';
-import type { DestinationHealth, HealthSnapshot, HealthState, ListenFacts } from '../../shared/health.ts';
-import { countOf, formatBytes, relativeTime } from '../../shared/wording.ts';
+import type {
+  CredentialHealth,
+  DestinationHealth,
+  HealthSnapshot,
+  HealthState,
+  ListenFacts,
+} from '../../shared/health.ts';
+import { countOf, formatBytes, formatDuration, relativeTime } from '../../shared/wording.ts';
 import { printableLine } from '../core/otlp/printable.ts';
 import type { Style } from './io.ts';
 import { shortBooks } from './render-ledger.ts';
@@ -90,8 +96,26 @@ function destination(facts: DestinationHealth, { now, columns }: View): string {
   return [
     wrap([`${name}: ${state}`, endpoint, via && `by the proxy ${via}`].filter(Boolean).join(', '), columns, '  '),
     wrap(standing.join('; '), columns, '    '),
+    ...credentialLine(facts, { now, columns }),
     ...(lastError === null ? [] : [wrap(`last error: ${lastError.message}`, columns, '    ')]),
   ].join('\n');
+}
+
+const sourceWords: Readonly<Record<CredentialHealth['source'], string>> = {
+  policy: 'token from the policy',
+  config: 'token from the config',
+  file: 'token from its file',
+  presented: 'token from Claude Code',
+};
+
+/** One line, or none where it does not fit. */
+function credentialLine({ credential }: DestinationHealth, { now, columns }: Pick<View, 'now' | 'columns'>): string[] {
+  if (credential === null) return [];
+  const { source, lastWorkedAt, refusedAt } = credential;
+  const worked = lastWorkedAt === null ? 'has never worked' : `last worked ${ago(lastWorkedAt, now)}`;
+  const refused = refusedAt === null ? '' : `refused for ${formatDuration(now - Date.parse(refusedAt))}, `;
+  const line = `    ${sourceWords[source]}: ${refused}${worked}`;
+  return line.length > columns ? [] : [line];
 }
 
 function pendingWords({ pending }: DestinationHealth, now: number): string {

@@ -6,13 +6,13 @@ import { createAttribution } from './attribution/attribution.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { agentHandlers } from './control/handlers.ts';
 import { startControlServer } from './control/server.ts';
-import { credentialFile } from './delivery/credential-file.ts';
 import { createCredentials } from './delivery/credentials.ts';
 import { createDelivery } from './delivery/delivery.ts';
 import { createExporters } from './delivery/exporters.ts';
 import { environmentProxies } from './delivery/network/environment-proxies.ts';
 import { createNetwork } from './delivery/network/network.ts';
 import type { ProxyResolver } from './delivery/network/proxy-resolver.ts';
+import { storedCredentials } from './delivery/stored-credentials.ts';
 import { watchForWake } from './delivery/wake-watch.ts';
 import { sendTest } from './diagnostics/send-test.ts';
 import { rememberGrpcUse } from './health/grpc-use.ts';
@@ -30,6 +30,7 @@ import { ensurePrivateFolder } from './policy/private-file.ts';
 import { type InheritedSocket, sortInherited } from './receiver/inherited.ts';
 import { type AcceptedInfo, createIntake, type Protocol } from './receiver/intake.ts';
 import { createReceivers } from './receiver/receivers.ts';
+import { fileSecretStore, type SecretStore } from './secrets/secret-store.ts';
 import { openSpool } from './spool/open-spool.ts';
 import type { Spool } from './spool/spool.ts';
 import type { StateLock } from './spool/state-lock.ts';
@@ -51,6 +52,8 @@ export interface AgentOptions {
   readonly home: string;
   /** Default: the proxies that the environment names. */
   readonly proxyResolver?: ProxyResolver;
+  /** Where what Claude Code presented is kept; files in the state folder when left out. */
+  readonly secrets?: SecretStore;
   readonly log: Log;
   readonly clock?: Clock;
 }
@@ -97,8 +100,8 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
   const grpcUse = await rememberGrpcUse({ file: join(stateDir, 'last-grpc-export'), clock, log });
   const recorder = new HealthRecorder(clock, grpcUse);
   const config = await openConfigSource({ file: options.configFile, policy: options.policy, stateDir, log, clock });
-  const file = credentialFile(join(stateDir, 'credentials.json'), log);
-  const credentials = await createCredentials({ ...file, clock, log });
+  const secrets = options.secrets ?? fileSecretStore(stateDir, log);
+  const credentials = await createCredentials({ ...storedCredentials(secrets, log), clock, log });
   const spoolOpened = Promise.withResolvers<Spool>();
   const ready = Promise.withResolvers<void>();
   let isReady = false;
@@ -273,7 +276,7 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
       cancelWakeWatch();
       cancelMaintenance();
       await Promise.all([receivers.stop({ drainMs }), delivery.stop(), config.close(), network.close()]);
-      await Promise.all([spool.close(), credentials.saved(), intake.close()]);
+      await Promise.all([spool.close(), credentials.close(), intake.close()]);
       spoolLog.close();
       if (control.kind === 'listening') await control.server.close();
       lock.release();

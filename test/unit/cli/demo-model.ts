@@ -34,6 +34,7 @@ export function modelAt(moment: Moment, changes: Partial<DemoModel> = {}): DemoM
     lastAttemptAt: null,
     lastError: null,
     nextAttemptAt: at(moment.nextAttempt),
+    credential: null,
     pending: { requests: points, points, bytes: points, oldestAt: at(moment.oldest) },
   };
   const health: HealthSnapshot = {

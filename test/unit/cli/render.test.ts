@@ -36,6 +36,7 @@ const snapshot: HealthSnapshot = {
       lastAttemptAt: ago(60),
       lastError: { kind: 'credentials', status: 401, message: 'no' },
       nextAttemptAt: new Date(now + 240_000).toISOString(),
+      credential: { source: 'file', lastWorkedAt: ago(7_200), refusedAt: ago(60) },
       pending: { requests: 14, points: 1_204, bytes: 42_000, oldestAt: ago(7_200) },
     },
     {
@@ -47,6 +48,7 @@ const snapshot: HealthSnapshot = {
       lastAttemptAt: null,
       lastError: null,
       nextAttemptAt: null,
+      credential: null,
       pending: { requests: 0, points: 0, bytes: 0, oldestAt: null },
     },
   ],
@@ -77,6 +79,7 @@ Destinations
   span: blocked, https://otel.span.app:443
     last success 2 h ago; 1,204 points wait (41 KiB, oldest 2 h ago); next
     attempt in 4 min
+    token from its file: refused for 1 min, last worked 2 h ago
     last error: no
   held: unconfigured
     no success yet; nothing waits

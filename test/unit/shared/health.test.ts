@@ -3,7 +3,14 @@ import { describe, expect, test } from 'vitest';
 import type { ResolvedAttribute } from '../../../src/shared/attribution.ts';
 import { findingCatalogue } from '../../../src/shared/finding.ts';
 import { deriveHealth, type HealthState } from '../../../src/shared/health.ts';
-import type { DestinationFacts, HealthFacts, RefusalCause, SpoolFacts } from '../../../src/shared/health-facts.ts';
+import type {
+  CredentialFacts,
+  CredentialSource,
+  DestinationFacts,
+  HealthFacts,
+  RefusalCause,
+  SpoolFacts,
+} from '../../../src/shared/health-facts.ts';
 import { emptyBooks } from '../../../src/shared/ledger.ts';
 
 const now = Date.parse('2026-11-20T12:00:00Z');
@@ -19,11 +26,14 @@ const span: DestinationFacts = {
   lastAttemptAt: minutes(1),
   lastError: null,
   nextAttemptAt: null,
-  credentialSource: 'config',
+  credential: { source: 'config', lastWorkedAt: minutes(1), refusedAt: null, worksFor: [] },
+  refusedCredentials: [],
+  refusedSignals: [],
+  tokenFile: null,
+  ambiguousWith: [],
   retryingSinceAt: null,
   lastPartialSuccess: null,
   lastWarning: null,
-  configTokenRefused: false,
   takes: ['metrics', 'logs', 'traces'],
   identity: 'work_email',
   removed: false,
@@ -75,6 +85,33 @@ const blocked = (kind: string, status?: number): Partial<DestinationFacts> => ({
   state: 'blocked',
   lastError: { kind, message: 'otel.span.app said no.', ...(status === undefined ? {} : { status }) },
 });
+
+/** A credential that is refused; `workedMinutesAgo`: undefined where it never worked. */
+const refusedFrom = (source: CredentialSource, workedMinutesAgo?: number): CredentialFacts => ({
+  source,
+  lastWorkedAt: workedMinutesAgo === undefined ? null : minutes(workedMinutesAgo),
+  refusedAt: minutes(2),
+  worksFor: [],
+});
+
+const refusing = (source: CredentialSource, workedMinutesAgo?: number): Partial<DestinationFacts> => ({
+  ...blocked('credentials', 401),
+  credential: refusedFrom(source, workedMinutesAgo),
+  refusedSignals: ['metrics', 'logs', 'traces'],
+  tokenFile: source === 'file' ? { path: '/run/token', problem: null } : null,
+});
+
+const presented: CredentialFacts = { source: 'presented', lastWorkedAt: minutes(1), refusedAt: null, worksFor: [] };
+
+const unconfigured: Partial<DestinationFacts> = { state: 'unconfigured', credential: null };
+
+const other: DestinationFacts = {
+  ...span,
+  name: 'other',
+  endpoint: 'https://otlp.example',
+  ...unconfigured,
+  ambiguousWith: ['span'],
+};
 
 const retrying = (forMinutes: number, kind = 'connect'): Partial<DestinationFacts> => ({
   state: 'retrying',
@@ -176,9 +213,9 @@ const cases: readonly [HealthState, string, Changes, readonly string[], string][
   [
     'failing',
     'the token is refused',
-    { span: blocked('credentials', 401) },
+    { span: refusing('config', 12) },
     ['destination.credentials-refused'],
-    'span refuses the token (401): put a current token into /config.json.',
+    'span refuses the token (401): put a current token into /config.json, as the "token" of span.',
   ],
   [
     'failing',
@@ -190,14 +227,48 @@ const cases: readonly [HealthState, string, Changes, readonly string[], string][
       },
     },
     ['destination.credentials-refused'],
-    'span refuses the token (gRPC UNAUTHENTICATED): put a current token into /config.json.',
+    'span refuses the token (gRPC UNAUTHENTICATED): put a current token into /config.json, as the "token" of span.',
   ],
   [
     'failing',
     'the token that Claude Code presented is refused',
-    { span: { ...blocked('credentials', 403), credentialSource: 'presented' } },
+    { span: refusing('presented') },
     ['destination.credentials-refused'],
-    'span refuses the token (403): put a current token into OTEL_EXPORTER_OTLP_HEADERS of Claude Code, where this one came from, or into /config.json.',
+    'span refuses the token (401): put a current token into OTEL_EXPORTER_OTLP_HEADERS in the managed settings of Claude Code, where this one came from, and start its sessions anew; or put one into /config.json.',
+  ],
+  [
+    'failing',
+    'the token of the policy is refused',
+    { span: refusing('policy') },
+    ['destination.credentials-refused'],
+    'span refuses the token (401): ask IT to put a current token for span into the policy.',
+  ],
+  [
+    'failing',
+    'the token from a file is refused',
+    { span: refusing('file') },
+    ['destination.credentials-refused'],
+    'span refuses the token (401): put a current token into /run/token, or mend what writes it.',
+  ],
+  [
+    'failing',
+    'headers that hold a credential are refused',
+    { span: { ...blocked('credentials', 401), credential: null } },
+    ['destination.credentials-refused'],
+    'span refuses the token (401): put current credentials into the headers of span in /config.json.',
+  ],
+  [
+    'failing',
+    'the token has no right to one signal',
+    {
+      span: {
+        ...blocked('credentials', 403),
+        credential: { ...refusedFrom('config', 1), worksFor: ['metrics', 'traces'] },
+        refusedSignals: ['logs'],
+      },
+    },
+    ['destination.credentials-refused'],
+    'span refuses the token for logs (403): give the token the right to write logs, or take "logs" out of the signals of span in /config.json.',
   ],
   [
     'failing',
@@ -265,9 +336,43 @@ const cases: readonly [HealthState, string, Changes, readonly string[], string][
   [
     'attention',
     'the token of the config is refused and a presented one works',
-    { span: { configTokenRefused: true, credentialSource: 'presented' } },
+    { span: { credential: presented, refusedCredentials: [refusedFrom('config')] } },
     ['destination.config-token-refused'],
     'span refuses the token in the config file: correct the token of span in /config.json, or remove it.',
+  ],
+  [
+    'attention',
+    'the tokens of policy and file are refused and a presented one works',
+    {
+      span: {
+        credential: presented,
+        refusedCredentials: [refusedFrom('policy'), refusedFrom('file', 12)],
+        tokenFile: { path: '/run/token', problem: null },
+      },
+    },
+    ['destination.policy-token-refused', 'destination.file-token-refused'],
+    'span refuses the token in the policy: ask IT to put a current token for span into the policy.',
+  ],
+  [
+    'healthy',
+    'a lower source was refused, which does not matter',
+    { span: { refusedCredentials: [refusedFrom('presented'), refusedFrom('file')] }, spool: nothingPending },
+    [],
+    'Telemetry flows: everything that was received has been delivered.',
+  ],
+  [
+    'attention',
+    'the token file cannot be used, and there is no other token',
+    { span: { ...unconfigured, tokenFile: { path: '/run/token', problem: 'is empty' } } },
+    ['destination.token-file-unusable'],
+    'The token file of span cannot be used: have the token of span put into /run/token, alone and on one line.',
+  ],
+  [
+    'attention',
+    'nobody knows for whom a presented token is',
+    { facts: { destinations: [{ ...span, ...unconfigured, ambiguousWith: ['other'] }, other] } },
+    ['destination.presented-credential-ambiguous'],
+    'The token that Claude Code presents may be meant for span or other: put a token for each of them into /config.json.',
   ],
   [
     'attention',
@@ -286,7 +391,7 @@ const cases: readonly [HealthState, string, Changes, readonly string[], string][
   [
     'attention',
     'there is no token anywhere',
-    { span: { state: 'unconfigured', credentialSource: null } },
+    { span: unconfigured },
     ['destination.no-credential'],
     'span has no token yet: put a token into /config.json, or let Claude Code send one in OTEL_EXPORTER_OTLP_HEADERS.',
   ],
@@ -611,11 +716,41 @@ test('nobody is told to point Claude Code at a relay that cannot take anything',
 });
 
 test('what a destination is not to have any more does not wait for it', () => {
-  const health = healthOf({ span: { ...blocked('credentials', 401), takes: ['metrics'] } });
+  const health = healthOf({ span: { ...blocked('endpoint', 404), takes: ['metrics'] } });
   expect(health.findings.map(({ detail }) => detail)).toEqual([
     'otel.span.app said no. 1,200 data points are safe on disk and wait.',
     'The signals of span in /config.json do not name "logs" any more. 4 log records are safe on disk and wait.',
   ]);
+});
+
+test('a refused credential is told with its source and when it last worked', () => {
+  const detailOf = (changes: Partial<DestinationFacts>) => healthOf({ span: changes }).findings[0]?.detail;
+  expect(detailOf(refusing('config', 12))).toBe(
+    `otel.span.app said no. It was given the token from /config.json, which worked until 12 min ago. ${safe}.`,
+  );
+  expect(detailOf(refusing('file'))).toBe(
+    `otel.span.app said no. It was given the token from the file /run/token, which has never worked. ${safe}.`,
+  );
+  expect(detailOf({ ...refusing('presented', 90), refusedCredentials: [refusedFrom('policy')] })).toBe(
+    `otel.span.app said no. It was given the token that Claude Code presents, which worked until 1 h ago; and the token from the policy, which has never worked. ${safe}.`,
+  );
+  expect(detailOf({ ...blocked('credentials', 401), credential: null })).toBe(`otel.span.app said no. ${safe}.`);
+  expect(
+    detailOf({ ...refusing('config'), credential: { ...refusedFrom('config', 1), worksFor: ['metrics', 'logs'] } }),
+  ).toBe(`otel.span.app said no. With the same token it takes metrics and logs. ${safe}.`);
+});
+
+test('what is used instead of a token that is refused, or of a file that cannot be used', () => {
+  const detailsOf = (changes: Partial<DestinationFacts>) =>
+    healthOf({ span: changes }).findings.map(({ detail }) => detail);
+  expect(detailsOf({ credential: presented, refusedCredentials: [refusedFrom('config', 12)] })).toEqual([
+    'It refuses the token from /config.json, which worked until 12 min ago. The token that Claude Code presents is used instead.',
+  ]);
+  const file = { tokenFile: { path: '/run/token', problem: 'does not exist' } };
+  expect(detailsOf({ credential: presented, ...file })).toEqual([
+    'The token file /run/token does not exist. The token that Claude Code presents is used meanwhile.',
+  ]);
+  expect(detailsOf({ ...unconfigured, ...file })).toEqual([`The token file /run/token does not exist. ${safe}.`]);
 });
 
 test('the words for a signal that nobody takes, and for a warning', () => {
@@ -639,7 +774,6 @@ test('a detail is whole sentences: what was seen and what it means', () => {
   expect(healthOf({ span: blocked('captive-portal') }).findings[0]?.fix).toMatch(
     /in between\). Sending resumes by itself\.$/,
   );
-  expect(detailOf({ span: blocked('credentials', 401) })).toBe(`otel.span.app said no. ${safe}.`);
   expect(detailOf({ spool: { state: { kind: 'unavailable', message: 'permission denied' } } })).toBe(
     'Permission denied. What Claude Code sends now is refused and lost.',
   );
@@ -667,6 +801,7 @@ test('the snapshot carries the facts in its own shape', () => {
       lastAttemptAt: '2026-11-20T11:59:00.000Z',
       lastError: null,
       nextAttemptAt: '2026-11-20T12:00:01.000Z',
+      credential: { source: 'config', lastWorkedAt: '2026-11-20T11:59:00.000Z', refusedAt: null },
       pending: { requests: 4, points: 1_204, bytes: 10_000, oldestAt: '2026-11-20T11:20:00.000Z' },
     },
   ]);

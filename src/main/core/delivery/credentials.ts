@@ -1,145 +1,231 @@
 import { createHash } from 'node:crypto';
+import type { CredentialSource, DestinationFacts } from '../../../shared/health-facts.ts';
+import type { Signal } from '../../../shared/signal.ts';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
+import { followTokenFile, type TokenFile } from '../secrets/token-file.ts';
+import { CredentialHistory, type WorkedCredential } from './credential-history.ts';
+import { createCredentialKeeper } from './credential-keeper.ts';
 import type { Destination } from './destination.ts';
-
-/** A credential value that Claude Code put into one of its requests. */
-export interface PresentedCredential {
-  /** The header's name in lower case. */
-  readonly header: string;
-  readonly value: string;
-  /** Wall time in milliseconds when it was first seen. */
-  readonly seenAt: number;
-  /** A destination has taken it. */
-  readonly worked: boolean;
-}
+import { type PresentedCredential, PresentedCredentials } from './presented.ts';
+import { type PresentedScope, presentedScope } from './presented-scope.ts';
 
 export interface ResolvedCredential {
   /** The headers to send, static ones included. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Where the credential comes from; `none` when the destination names no credential header, or no value is known. */
-  readonly source: 'policy' | 'config' | 'presented' | 'none';
-  /** Stands for the value without telling it; empty when there is none. */
+  /** Stands for the value without telling it; empty where the destination names no credential header. */
   readonly fingerprint: string;
-  /** This destination has refused every value that is known; this one is for probing. */
-  readonly refused: boolean;
 }
 
-/** Which credential each destination gets. Values go to the destination and the injected file, nowhere else. */
+/** How a destination stands to its credentials, for one signal and for people: one for each source, and never a value. */
+export type CredentialStanding = Pick<DestinationFacts, 'credential' | 'refusedCredentials'>;
+
+/**
+ * Which credential each destination gets: the policy's, the config's, its token file's, what Claude Code presented last, in
+ * this order; those that the destination refuses come last. Values go to the destination and the secret store, nowhere else.
+ */
 export interface Credentials {
   /** Claude Code sent this header value. Cheap when it is known already. */
   present(header: string, value: string): void;
-  /** The config's token, else the last presented value; those that this destination has refused come last. */
-  resolve(destination: Destination): ResolvedCredential;
-  refused(destination: string, fingerprint: string): void;
-  worked(destination: string, fingerprint: string): void;
-  /** Forgets what a destination has refused: it is configured anew. */
-  forget(destination: string): void;
-  /** Calls `listener` with the header's name (lower case) when a value is presented that was not known. Returns a canceller. */
-  onChanged(listener: (header: string) => void): () => void;
+  /** The destinations as configured now. Of those that are new or have changed, nothing counts as refused any more. */
+  setDestinations(destinations: readonly Destination[]): void;
+  /** Resolves when the token file of the destination, if any, has been read once or does not answer. */
+  firstRead(destination: string): Promise<void>;
+  /** The best value whose fingerprint is not among `tried`; undefined where there is none. */
+  resolve(
+    destination: string,
+    signal: Signal,
+    tried?: Pick<ReadonlySet<string>, 'has'>,
+  ): ResolvedCredential | undefined;
+  refused(destination: string, signal: Signal, fingerprint: string): void;
+  worked(destination: string, signal: Signal, fingerprint: string): void;
+  standing(destination: string, signal: Signal): CredentialStanding;
+  /** What there is to say of where the destination's credentials come from. */
+  places(destination: string): Pick<DestinationFacts, 'tokenFile' | 'ambiguousWith'>;
+  /** Calls `listener` with the name of a destination that has got a value it had not before. Returns a canceller. */
+  onChanged(listener: (destination: string) => void): () => void;
   /** Resolves when everything that was presented so far is saved, or failed to be. */
   saved(): Promise<void>;
+  /** Stops following token files, and saves what is not saved yet. */
+  close(): Promise<void>;
+}
+
+/** What outlives the relay. */
+export interface StoredCredentials {
+  /** The last presented first. */
+  readonly presented: readonly PresentedCredential[];
+  readonly worked: readonly WorkedCredential[];
 }
 
 export interface CredentialsOptions {
   /** What was saved earlier; empty when that cannot be read. */
-  readonly load: () => Promise<readonly PresentedCredential[]>;
-  readonly save: (presented: readonly PresentedCredential[]) => Promise<void>;
+  readonly load: () => Promise<StoredCredentials>;
+  readonly save: (stored: StoredCredentials) => Promise<void>;
   readonly clock: Clock;
   readonly log: Log;
 }
 
-/**
- * Several values are kept per header, because sessions that started before a token was rotated keep presenting the old one:
- * the new one must stay in use. A handful is plenty, and bounds what a stranger on this machine can make us remember.
- */
-const maxPresentedPerHeader = 5;
+interface Configured {
+  readonly destination: Destination;
+  readonly scope: PresentedScope;
+}
 
-/** Larger values are not tokens: Node's own server takes 16 KiB of headers in all. */
-const maxValueLength = 8 * 1024;
+interface Candidate {
+  readonly source: CredentialSource;
+  readonly value: string;
+  readonly fingerprint: string;
+}
 
 export async function createCredentials({ load, save, clock, log }: CredentialsOptions): Promise<Credentials> {
-  /** The last presented first. */
-  let presented = [...(await load())];
-  const refusals = new Map<string, Set<string>>();
-  const listeners = new Set<(header: string) => void>();
-  let saving = Promise.resolve();
+  const before = await load();
+  const presented = new PresentedCredentials(clock, before.presented);
+  const history = new CredentialHistory(clock, before.worked);
+  const keeper = createCredentialKeeper({
+    save: () => save({ presented: presented.all, worked: history.kept() }),
+    clock,
+    log,
+  });
+  const listeners = new Set<(destination: string) => void>();
+  const files = new Map<string, TokenFile>();
+  let configured: ReadonlyMap<string, Configured> = new Map();
 
-  function persist(): void {
-    const state = presented;
-    saving = saving
-      .then(() => save(state))
-      .catch((error: unknown) => {
-        log.warn('credentials not saved', { error: error instanceof Error ? error.name : 'unknown' });
-      });
+  function tell(which: (one: Configured) => boolean): void {
+    const names = [...configured.values()].filter(which).map(({ destination }) => destination.name);
+    for (const name of names) for (const listener of [...listeners]) listener(name);
+  }
+
+  function candidatesOf({ destination: { credential }, scope }: Configured): readonly Candidate[] {
+    if (credential === undefined) return [];
+    const { header, scheme, tokens, tokenFile } = credential;
+    const file = tokenFile === undefined ? undefined : files.get(tokenFile)?.reading;
+    const values: readonly Omit<Candidate, 'fingerprint'>[] = [
+      ...tokens.map(({ source, token }) => ({ source, value: withScheme(token, scheme) })),
+      ...(file?.kind === 'token' ? [{ source: 'file' as const, value: withScheme(file.token, scheme) }] : []),
+      ...(scope.isMeant
+        ? presented.of(header.toLowerCase()).map((value) => ({ source: 'presented' as const, value }))
+        : []),
+    ];
+    return values
+      .filter(({ value }, index) => values.findIndex((other) => other.value === value) === index)
+      .map((one) => ({ ...one, fingerprint: fingerprintOf(one.value) }));
+  }
+
+  /** The refused ones last; among them first what worked last, because that is what may come back. */
+  function ranked(one: Configured, signal: Signal, isRefused: (candidate: Candidate) => boolean): Candidate[] {
+    const { name } = one.destination;
+    const lastWorkedAt = ({ fingerprint }: Candidate) => history.opinion(name, signal, fingerprint).lastWorkedAt ?? 0;
+    const candidates = candidatesOf(one);
+    const refused = candidates.filter(isRefused).sort((a, b) => lastWorkedAt(b) - lastWorkedAt(a));
+    return [...candidates.filter((candidate) => !isRefused(candidate)), ...refused];
+  }
+
+  function follow(path: string): TokenFile {
+    const onChange = () => tell(({ destination }) => destination.credential?.tokenFile === path);
+    return followTokenFile({ path, onChange, clock, log });
   }
 
   return {
     present(header, value) {
       const name = header.toLowerCase();
-      if (value === '' || value.length > maxValueLength) return;
-      const known = presented.find((entry) => entry.header === name && entry.value === value);
-      const latest = presented.find((entry) => entry.header === name);
-      if (known !== undefined && known === latest) return;
-      const entry = known ?? { header: name, value, seenAt: clock.now(), worked: false };
-      presented = bounded([entry, ...presented.filter((other) => other !== known)], name);
-      // Two sessions with different tokens take turns all day: their order is not worth a write each time.
-      if (known !== undefined) return;
-      persist();
-      for (const listener of [...listeners]) listener(name);
+      if (!presented.present(name, value)) return;
+      keeper.saveNow();
+      tell(({ destination, scope }) => scope.isMeant && destination.credential?.header.toLowerCase() === name);
     },
-    resolve(destination) {
-      const { credential, headers } = destination;
-      if (credential === undefined) return { headers, source: 'none', fingerprint: '', refused: false };
-      const name = credential.header.toLowerCase();
-      const candidates = [
-        ...credential.tokens.map(({ source, token }) => ({ value: token, source })),
-        ...presented
-          .filter((entry) => entry.header === name)
-          .map(({ value }) => ({ value, source: 'presented' as const })),
-      ];
-      const refused = refusals.get(destination.name);
-      const usable = candidates.find(({ value }) => refused?.has(fingerprintOf(value)) !== true);
-      const chosen = usable ?? candidates[0];
-      if (chosen === undefined) return { headers, source: 'none', fingerprint: '', refused: false };
+    setDestinations(destinations) {
+      const paths = new Set(destinations.flatMap(({ credential }) => credential?.tokenFile ?? []));
+      for (const [path, file] of files) {
+        if (paths.has(path)) continue;
+        files.delete(path);
+        void file.close();
+      }
+      for (const path of paths) if (!files.has(path)) files.set(path, follow(path));
+      const past = configured;
+      configured = new Map(
+        destinations.map((one) => [one.name, { destination: one, scope: presentedScope(one, destinations) }]),
+      );
+      for (const [name, { destination }] of configured) {
+        // What it refused before says nothing any more.
+        if (!isSame(past.get(name)?.destination, destination)) history.forgetRefusals(name);
+      }
+      tell((one) => !isSame(past.get(one.destination.name), one));
+    },
+    async firstRead(destination) {
+      const path = configured.get(destination)?.destination.credential?.tokenFile;
+      if (path !== undefined) await files.get(path)?.firstRead;
+    },
+    resolve(name, signal, tried = new Set()) {
+      const one = configured.get(name);
+      if (one === undefined) return undefined;
+      const { credential, headers } = one.destination;
+      if (credential === undefined) return tried.has('') ? undefined : { headers, fingerprint: '' };
+      const best = ranked(one, signal, ({ fingerprint }) => history.isRefused(name, signal, fingerprint)).find(
+        ({ fingerprint }) => !tried.has(fingerprint),
+      );
+      if (best === undefined) return undefined;
+      return { headers: { ...headers, [credential.header]: best.value }, fingerprint: best.fingerprint };
+    },
+    refused(destination, signal, fingerprint) {
+      if (fingerprint === '') return;
+      history.refused(destination, signal, fingerprint);
+      // Until when it worked is worth more from now on.
+      keeper.saveIfDue();
+    },
+    worked(destination, signal, fingerprint) {
+      if (fingerprint === '') return;
+      if (history.worked(destination, signal, fingerprint) === 'again') return keeper.saveLater();
+      const header = configured.get(destination)?.destination.credential?.header.toLowerCase();
+      const value = presented.of(header ?? '').find((known) => fingerprintOf(known) === fingerprint);
+      if (header !== undefined && value !== undefined) presented.worked(header, value);
+      keeper.saveNow();
+    },
+    standing(name, signal) {
+      const one = configured.get(name);
+      if (one === undefined) return { credential: null, refusedCredentials: [] };
+      const opinion = ({ fingerprint }: Candidate) => history.opinion(name, signal, fingerprint);
+      const facts = ranked(one, signal, (candidate) => opinion(candidate).refusedAt !== null).map((candidate) => ({
+        source: candidate.source,
+        ...opinion(candidate),
+      }));
+      const [best] = facts;
       return {
-        headers: { ...headers, [credential.header]: chosen.value },
-        source: chosen.source,
-        fingerprint: fingerprintOf(chosen.value),
-        refused: usable === undefined,
+        credential: best ?? null,
+        refusedCredentials: facts.filter(
+          ({ source, refusedAt }, index) =>
+            refusedAt !== null && facts.findIndex((other) => other.source === source) === index && index > 0,
+        ),
       };
     },
-    refused(destination, fingerprint) {
-      if (fingerprint === '') return;
-      const known = refusals.get(destination);
-      if (known === undefined) refusals.set(destination, new Set([fingerprint]));
-      else known.add(fingerprint);
-    },
-    worked(destination, fingerprint) {
-      if (fingerprint === '') return;
-      refusals.get(destination)?.delete(fingerprint);
-      const entry = presented.find(({ value, worked }) => !worked && fingerprintOf(value) === fingerprint);
-      if (entry === undefined) return;
-      presented = presented.map((other) => (other === entry ? { ...entry, worked: true } : other));
-      persist();
-    },
-    forget(destination) {
-      refusals.delete(destination);
+    places(name) {
+      const one = configured.get(name);
+      const path = one?.destination.credential?.tokenFile;
+      const reading = path === undefined ? undefined : files.get(path)?.reading;
+      const problem = reading?.kind === 'unusable' ? reading.problem : null;
+      return {
+        tokenFile: path === undefined ? null : { path, problem },
+        ambiguousWith: one?.scope.ambiguousWith ?? [],
+      };
     },
     onChanged(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    saved: () => saving,
+    saved: () => keeper.saved(),
+    async close() {
+      listeners.clear();
+      await Promise.all([...files.values()].map((file) => file.close()));
+      await keeper.close();
+    },
   };
 }
 
-/** Drops the oldest value of this header that never worked, or just the oldest, when there are too many. */
-function bounded(entries: PresentedCredential[], header: string): PresentedCredential[] {
-  const [, ...older] = entries.filter((entry) => entry.header === header);
-  if (older.length < maxPresentedPerHeader) return entries;
-  const victim = older.findLast((entry) => !entry.worked) ?? older.at(-1);
-  return entries.filter((entry) => entry !== victim);
+/** The header's value: what is written down is often the bare token. */
+function withScheme(token: string, scheme: string | undefined): string {
+  const hasScheme = scheme === undefined || token.toLowerCase().startsWith(`${scheme.toLowerCase()} `);
+  return hasScheme ? token : `${scheme} ${token}`;
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
 }
 
 function fingerprintOf(value: string): string {

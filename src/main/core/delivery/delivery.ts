@@ -8,6 +8,7 @@ import { type Destination, publicEndpoint } from './destination.ts';
 import type { Exporters } from './exporter.ts';
 import { type DeliveryFacts, mergeSignals } from './facts.ts';
 import { Sender } from './sender.ts';
+import type { StandingFacts } from './standing.ts';
 
 export type WakeReason = 'sleep' | 'clock' | 'network' | 'credential' | 'certificates' | 'config' | 'manual';
 
@@ -76,12 +77,12 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     };
     for (const signal of destination.signals) {
       // What one signal has found out, the others need not wait for.
-      const onRecovered = () =>
-        wakeSenders([...senders.values()].filter((other) => other.facts().state === 'retrying'));
+      const onRecovered = () => wakeSenders([...senders.values()].filter((other) => mayHaveRecovered(other.facts())));
       const history = before?.senders.get(signal)?.facts();
       const sender = new Sender({ ...parts, onRecovered }, destination, signal, history);
       senders.set(signal, sender);
-      sender.start(endings.get(`${destination.name}\n${signal}`) ?? Promise.resolve());
+      const first = [endings.get(`${destination.name}\n${signal}`), credentials.firstRead(destination.name)];
+      sender.start(Promise.all(first).then(() => undefined));
     }
     running.set(destination.name, { destination, senders });
   }
@@ -120,24 +121,24 @@ export function createDelivery(options: DeliveryOptions): Delivery {
         for (const sender of allSenders()) sender.spoolReady();
       }
     }),
-    credentials.onChanged((header) => {
-      wakeSenders(allSenders(({ credential }) => credential?.header.toLowerCase() === header));
-    }),
+    credentials.onChanged((name) => wakeSenders(allSenders((destination) => destination.name === name))),
   ];
 
   return {
     setDestinations(destinations) {
       if (stopping !== undefined) return;
+      credentials.setDestinations(destinations);
       const wanted = new Map(destinations.map((destination) => [destination.name, destination]));
       for (const current of [...running.values()]) {
         const { name } = current.destination;
         const next = wanted.get(name);
         if (next !== undefined && sameDestination(next, current.destination)) {
+          // What is looked up for each request does not end the one in flight: that would make duplicates of a rotation.
+          running.set(name, { ...current, destination: next });
           wanted.delete(name);
           continue;
         }
         end(current);
-        credentials.forget(name);
         if (next !== undefined) start(next, current);
         wanted.delete(name);
       }
@@ -157,16 +158,16 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     },
     facts: () =>
       [...running.values()].map(({ destination, senders }) => {
-        const signals = [...senders.values()].map((sender) => sender.facts());
-        const { source } = credentials.resolve(destination);
+        const { name } = destination;
+        const signals = [...senders].map(([signal, sender]) => ({
+          ...sender.facts(),
+          ...credentials.standing(name, signal),
+        }));
         return {
-          name: destination.name,
+          name,
           endpoint: publicEndpoint(destination),
           via: options.via?.(destination) ?? null,
-          credentialSource: source === 'none' ? null : source,
-          // The config's comes first unless this destination has refused it.
-          configTokenRefused:
-            source === 'presented' && destination.credential?.tokens.some((one) => one.source === 'config') === true,
+          ...credentials.places(name),
           ...mergeSignals(signals),
           signals,
         };
@@ -186,12 +187,18 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   };
 }
 
+/** Whether the other signals of a destination should try too when one gets through: they may have failed for the same reason. */
+function mayHaveRecovered({ state, lastError }: StandingFacts): boolean {
+  return state === 'retrying' || (state === 'blocked' && lastError?.kind === 'credentials');
+}
+
+/** But for its credential and headers: those are looked up for each request. */
 function sameDestination(a: Destination, b: Destination): boolean {
   return fingerprint(a) === fingerprint(b);
 }
 
 /** The same text for the same destination, whatever the order of its keys and signals. */
-function fingerprint({ signals, ...destination }: Destination): string {
+function fingerprint({ signals, credential: _credential, headers: _headers, ...destination }: Destination): string {
   return JSON.stringify([sorted(destination), [...signals].sort()]);
 }
 

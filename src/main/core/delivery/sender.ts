@@ -10,10 +10,9 @@ import type { Credentials, ResolvedCredential } from './credentials.ts';
 import { deliverBatch } from './deliver-batch.ts';
 import { type Destination, signalUrl } from './destination.ts';
 import type { Exporter } from './exporter.ts';
-import type { SignalFacts } from './facts.ts';
 import { Pace } from './pace.ts';
 import { readAnswer } from './read-answer.ts';
-import { type SenderHistory, Standing } from './standing.ts';
+import { type SenderHistory, Standing, type StandingFacts } from './standing.ts';
 
 export interface SenderParts {
   readonly spool: Pick<Spool, 'pick' | 'settle' | 'release'>;
@@ -63,6 +62,8 @@ export class Sender {
   #possiblySent = false;
   /** The destination has named the time of the next attempt itself (Retry-After). */
   #askedToWait = false;
+  /** What was answered to credentials that were refused since something else came of an attempt, or there was a pause. */
+  readonly #tried = new Map<string, DeliveryError>();
   /** What the log says of this destination. */
   #logged = 'ok';
 
@@ -116,7 +117,7 @@ export class Sender {
     return this.#askedToWait;
   }
 
-  facts(): SignalFacts {
+  facts(): StandingFacts {
     return this.#standing.facts();
   }
 
@@ -138,9 +139,9 @@ export class Sender {
 
   async #cycle(): Promise<void> {
     const { spool, credentials, clock, random } = this.#parts;
-    const credential = credentials.resolve(this.#destination);
     const url = signalUrl(this.#destination, this.#signal);
-    if (url === undefined || (this.#destination.credential && credential.source === 'none')) {
+    const credential = credentials.resolve(this.#destination.name, this.#signal);
+    if (url === undefined || credential === undefined) {
       this.#become('unconfigured', null);
       return this.#alarm.wait('wake');
     }
@@ -162,7 +163,7 @@ export class Sender {
     // Not before: whatever fails from pick to here is one row of failures.
     this.#spoolFailures = 0;
     if (this.#ending) return;
-    if (trouble !== undefined) return this.#endure(trouble, credential);
+    if (trouble !== undefined) return this.#endure(trouble);
     this.#pace.passed();
     const pause = this.#pace.pauseMs(this.#answeredInMs, random());
     if (pause > 0) await this.#alarm.wait('wake', pause);
@@ -173,8 +174,7 @@ export class Sender {
     url: string,
     credential: ResolvedCredential,
   ): Promise<RetryVerdict | BlockedVerdict | undefined> {
-    const { clock, credentials } = this.#parts;
-    const { name } = this.#destination;
+    const { clock } = this.#parts;
     return deliverBatch(batch, {
       send: async (body) => {
         const startMs = clock.monotonicMs();
@@ -184,7 +184,6 @@ export class Sender {
         this.#possiblySent = verdict.kind === 'delivered' || (verdict.kind === 'retry' && verdict.possiblySent);
         if (verdict.kind === 'retry' || verdict.kind === 'blocked') return verdict;
         this.#lastWasStale = false;
-        if (verdict.kind === 'delivered') credentials.worked(name, credential.fingerprint);
         this.#become('ok', null);
         return verdict;
       },
@@ -223,8 +222,12 @@ export class Sender {
     this.#possiblySent = false;
   }
 
-  async #send(body: Uint8Array, url: string, credential: ResolvedCredential): Promise<Verdict> {
-    const { exporter, enrich, clock } = this.#parts;
+  /** `known`: the credential to use where there is none any more. */
+  async #send(body: Uint8Array, url: string, known: ResolvedCredential): Promise<Verdict> {
+    const { credentials, exporter, enrich, clock } = this.#parts;
+    const { name } = this.#destination;
+    // Looked up for each request: a batch that is being halved takes a while, and a token that came meanwhile counts.
+    const credential = credentials.resolve(name, this.#signal, this.#tried) ?? known;
     this.#standing.attempted();
     const result = await exporter.send({
       signal: this.#signal,
@@ -234,16 +237,24 @@ export class Sender {
       timeoutMs: this.#destination.timeoutMs * this.#patience,
       abort: this.#abort.signal,
     });
-    return readAnswer(result, {
+    const verdict = await readAnswer(result, {
       signal: this.#signal,
       host: URL.parse(url)?.host ?? this.#destination.name,
       now: clock.now(),
       secrets: Object.values(credential.headers),
     });
+    if (verdict.kind === 'blocked' && verdict.by === 'credentials') {
+      credentials.refused(name, this.#signal, credential.fingerprint);
+      this.#tried.set(credential.fingerprint, verdict.error);
+    } else {
+      this.#tried.clear();
+      if (verdict.kind === 'delivered') credentials.worked(name, this.#signal, credential.fingerprint);
+    }
+    return verdict;
   }
 
-  #endure(trouble: RetryVerdict | BlockedVerdict, credential: ResolvedCredential): Promise<void> {
-    return trouble.kind === 'retry' ? this.#retry(trouble) : this.#blocked(trouble, credential);
+  #endure(trouble: RetryVerdict | BlockedVerdict): Promise<void> {
+    return trouble.kind === 'retry' ? this.#retry(trouble) : this.#blocked(trouble);
   }
 
   async #retry(verdict: RetryVerdict): Promise<void> {
@@ -258,16 +269,18 @@ export class Sender {
     this.#askedToWait = false;
   }
 
-  async #blocked(verdict: BlockedVerdict, credential: ResolvedCredential): Promise<void> {
+  async #blocked(verdict: BlockedVerdict): Promise<void> {
     const { credentials, random } = this.#parts;
-    if (verdict.by === 'credentials') {
-      credentials.refused(this.#destination.name, credential.fingerprint);
-      const next = credentials.resolve(this.#destination);
-      // Another value that was not refused yet: a rotated token, or one of a newer session.
-      if (next.fingerprint !== credential.fingerprint && !next.refused) return;
-    }
+    const { name } = this.#destination;
+    // Another value: a rotated token, or one that was refused before and may be right again.
+    const isAnother = credentials.resolve(name, this.#signal, this.#tried) !== undefined;
+    if (verdict.by === 'credentials' && isAnother) return;
     this.#failures++;
-    await this.#waitInTrouble('blocked', verdict.error, nextProbeMs(this.#failures, random()));
+    // What is told is the answer to the credential that is told.
+    const best = credentials.resolve(name, this.#signal)?.fingerprint ?? '';
+    const error = this.#tried.get(best) ?? verdict.error;
+    await this.#waitInTrouble('blocked', error, nextProbeMs(this.#failures, random()));
+    this.#tried.clear();
   }
 
   async #waitInTrouble(state: DestinationState, error: DeliveryError, delayMs: number): Promise<void> {

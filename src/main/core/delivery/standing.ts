@@ -3,6 +3,9 @@ import type { Signal } from '../../../shared/signal.ts';
 import type { Clock } from '../clock.ts';
 import type { SignalFacts } from './facts.ts';
 
+/** What a sender knows by itself. */
+export type StandingFacts = Omit<SignalFacts, 'credential' | 'refusedCredentials'>;
+
 /** What outlives a change of the destination's config. */
 export type SenderHistory = Pick<SignalFacts, 'lastSuccessAt' | 'lastPartialSuccess' | 'lastWarning'>;
 
@@ -58,7 +61,7 @@ export class Standing {
     else this.#retryingSinceAt ??= this.#clock.now();
   }
 
-  facts(): SignalFacts {
+  facts(): StandingFacts {
     const due = this.#nextAttemptMs;
     return {
       signal: this.#signal,

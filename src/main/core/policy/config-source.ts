@@ -2,6 +2,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, systemClock } from '../clock.ts';
 import type { Log } from '../log.ts';
+import { watchFile } from '../watch-file.ts';
 import { type Config, type HeldDestination, resolveConfig } from './config.ts';
 import { type ConfigProblem, problem } from './config-problem.ts';
 import { type FileContent, type PolicyFile, readConfigFile, readPolicyFile } from './policy-file.ts';
@@ -17,7 +18,6 @@ import {
   settingsOf,
   unusable,
 } from './settings.ts';
-import { watchFile } from './watch-file.ts';
 
 export interface LoadedConfig {
   readonly file: string;

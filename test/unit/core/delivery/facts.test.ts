@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { mergeSignals, type SignalFacts } from '../../../../src/main/core/delivery/facts.ts';
+import type { CredentialFacts } from '../../../../src/shared/health-facts.ts';
 
 const fine: SignalFacts = {
   signal: 'metrics',
@@ -11,7 +12,16 @@ const fine: SignalFacts = {
   retryingSinceAt: null,
   lastPartialSuccess: null,
   lastWarning: null,
+  credential: null,
+  refusedCredentials: [],
 };
+
+const credential = (source: CredentialFacts['source'], refusedAt: number | null): CredentialFacts => ({
+  source,
+  lastWorkedAt: 10,
+  refusedAt,
+  worksFor: [],
+});
 
 it('shows the worst signal with its error, the latest success and the soonest attempt', () => {
   const retrying: SignalFacts = {
@@ -46,6 +56,32 @@ it('shows the worst signal with its error, the latest success and the soonest at
     retryingSinceAt: 60,
     lastPartialSuccess: blocked.lastPartialSuccess,
     lastWarning: retrying.lastWarning,
+    credential: null,
+    refusedCredentials: [],
+    refusedSignals: [],
+  });
+});
+
+it('shows the credential of the worst signal, or else of the last one that was sent, and all that is refused', () => {
+  const inUse = { ...fine, lastAttemptAt: 101, credential: credential('presented', null) };
+  const refusing = { ...inUse, refusedCredentials: [credential('config', 90)] };
+  const idle = { ...fine, signal: 'logs', credential: credential('config', null) } as const;
+  expect(mergeSignals([idle, refusing])).toMatchObject({
+    credential: { source: 'presented' },
+    refusedCredentials: [{ source: 'config' }],
+    refusedSignals: [],
+  });
+  const blocked = {
+    ...idle,
+    state: 'blocked',
+    lastError: { kind: 'credentials', status: 403, message: 'no' },
+    credential: credential('file', 95),
+    refusedCredentials: [credential('config', 80)],
+  } as const;
+  expect(mergeSignals([refusing, blocked])).toMatchObject({
+    credential: { source: 'file' },
+    refusedCredentials: [credential('config', 80)],
+    refusedSignals: ['logs'],
   });
 });
 
