@@ -1,9 +1,10 @@
 import { systemClock } from '../../src/main/core/clock.ts';
+import { grpcFront } from '../../src/main/core/receiver/grpc-server.ts';
 import { httpFront } from '../../src/main/core/receiver/http-server.ts';
 import { createIntake } from '../../src/main/core/receiver/intake.ts';
 import { createReceiver } from '../../src/main/core/receiver/receiver.ts';
 
-/** The relay's receiver with nothing behind it: what it would do if it need not keep anything. Prints its port. */
+/** [grpc]: the relay's receiver with nothing behind it: what it would do if it need not keep anything. Prints its port. */
 const quiet = () => undefined;
 const intake = createIntake({
   clock: systemClock,
@@ -14,7 +15,7 @@ const intake = createIntake({
 const receiver = createReceiver({
   port: 0,
   intake,
-  front: httpFront,
+  front: process.argv[2] === 'grpc' ? grpcFront : httpFront,
   ports: () => ({ http: 0, grpc: 0 }),
 });
 await receiver.start();

@@ -8,6 +8,7 @@ import { httpFront } from '../../src/main/core/receiver/http-server.ts';
 import {
   type AcceptedInfo,
   createIntake,
+  type Intake,
   type IntakeOptions,
   type Protocol,
   type RefusedInfo,
@@ -22,6 +23,7 @@ export const json = { 'content-type': 'application/json' };
 
 export interface Harness extends AsyncDisposable {
   readonly receiver: Receiver;
+  readonly intake: Intake;
   readonly port: number;
   readonly accepted: IncomingRequest[];
   readonly refused: { signal: Signal; points: number }[];
@@ -29,14 +31,36 @@ export interface Harness extends AsyncDisposable {
   readonly answeredWithRefusal: RefusedInfo[];
   readonly states: ListenFacts[];
   readonly log: string[];
+  /** What requests hold at this moment. */
+  readonly usedBytes: () => number;
 }
 
-type HarnessOptions = Partial<Omit<ReceiverOptions, 'front' | 'intake' | 'ports'> & IntakeOptions>;
+type ListenOptions = Partial<Omit<ReceiverOptions, 'front' | 'intake' | 'ports'>>;
 
 const fronts = { http: httpFront, grpc: grpcFront } as const;
 
+/** Another port to the same intake. */
+export async function openFront(
+  intake: Intake,
+  protocol: Protocol,
+  options: ListenOptions = {},
+): Promise<Receiver & AsyncDisposable> {
+  const receiver: Receiver = createReceiver({
+    port: 0,
+    intake,
+    front: fronts[protocol],
+    ports: () => ({ http: 14_318, grpc: 14_317, [protocol]: receiver.port }),
+    ...options,
+  });
+  await receiver.start();
+  return Object.assign(receiver, { [Symbol.asyncDispose]: () => receiver.stop({ drainMs: 0 }) });
+}
+
 /** A receiver with real sockets whose spool only remembers. */
-export async function startReceiver(options: HarnessOptions = {}, protocol: Protocol = 'http'): Promise<Harness> {
+export async function startReceiver(
+  options: ListenOptions & Partial<IntakeOptions> = {},
+  protocol: Protocol = 'http',
+): Promise<Harness> {
   const accepted: IncomingRequest[] = [];
   const refused: { signal: Signal; points: number }[] = [];
   const acknowledged: AcceptedInfo[] = [];
@@ -52,17 +76,10 @@ export async function startReceiver(options: HarnessOptions = {}, protocol: Prot
     onRefused: (info) => answeredWithRefusal.push(info),
     ...options,
   });
-  const receiver: Receiver = createReceiver({
-    port: 0,
-    intake,
-    front: fronts[protocol],
-    ports: () => ({ http: 14_318, grpc: 14_317, [protocol]: receiver.port }),
-    onStateChange: (facts) => states.push(facts),
-    ...options,
-  });
-  await receiver.start();
+  const receiver = await openFront(intake, protocol, { onStateChange: (facts) => states.push(facts), ...options });
   return {
     receiver,
+    intake,
     get port() {
       return receiver.port;
     },
@@ -72,6 +89,7 @@ export async function startReceiver(options: HarnessOptions = {}, protocol: Prot
     answeredWithRefusal,
     states,
     log,
+    usedBytes: () => intake.budget.usedBytes,
     async [Symbol.asyncDispose]() {
       await receiver.stop({ drainMs: 0 });
       await intake.close();

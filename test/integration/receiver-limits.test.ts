@@ -197,7 +197,7 @@ describe('connections', () => {
     const silent = await Promise.all(Array.from({ length: 64 }, () => openRaw(relay.port)));
     let closed = 0;
     for (const { closed: end } of silent) void end.then(() => closed++);
-    await until('most of the others are closed', () => closed >= 64 - 4 * 1.5);
+    await until('most of the others are closed', () => closed >= 64 - 4 * 2);
     const answer = await send(relay.port, '/healthz', { method: 'GET' });
     expect([200, 503]).toContain(answer.status);
     for (const { socket } of silent) socket.destroy();

@@ -14,7 +14,7 @@ export interface GrpcConnection extends Connection {
   session: ServerHttp2Session | undefined;
   /** Whose streams are not closed yet. */
   readonly calls: Set<OpenCall>;
-  /** Since when the session is known to be over. Monotonic. */
+  /** Since when nothing more is expected of it. Monotonic. */
   overSinceMs: number | undefined;
 }
 

@@ -155,16 +155,16 @@ function checkConnection(connection: GrpcConnection, intake: Intake): void {
     if (restedMs < limits.headersTimeoutMs) return;
     if (socket.bytesRead > 0) intake.refused(refusals.timeoutRefusal, undefined, 0);
     socket.destroy();
-  } else if (session.destroyed) {
-    connection.overSinceMs ??= now;
-    // Its side has ended; the client's has not.
-    if (now - connection.overSinceMs >= limits.lingerMs) socket.destroy();
-  } else if (calls.size === 0) {
-    if (restedMs >= limits.keepAliveTimeoutMs) endGrpcConnection(connection);
-  } else {
+  } else if (calls.size > 0) {
     for (const call of calls) {
       if (!call.checkTime(now)) socket.destroy();
     }
+  } else if (session.closed) {
+    // The client does not end its side, or has stopped in the middle of a call's headers.
+    connection.overSinceMs ??= now;
+    if (now - connection.overSinceMs >= limits.lingerMs) socket.destroy();
+  } else if (restedMs >= limits.keepAliveTimeoutMs) {
+    endGrpcConnection(connection);
   }
 }
 
