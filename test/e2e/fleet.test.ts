@@ -176,7 +176,7 @@ describe.skipIf(missing !== undefined)(`the configurations in deploy/collector${
     'edge.yaml spreads over all gateways, and what one that dies does not answer goes to another',
     async () => {
       await using stack = new AsyncDisposableStack();
-      const names = await startNameServer('127.0.0.1', '127.0.0.2');
+      const names = await startNameServer({ addresses: ['127.0.0.1', '127.0.0.2'] });
       stack.defer(() => names.stop());
       const port = await freePort();
       const one = await startGateway(stack, `127.0.0.1:${port}`);

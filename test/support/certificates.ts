@@ -10,7 +10,7 @@ export interface TestCertificates {
   /** PEM of the authority that issued all but those that say otherwise; named `issuer`. */
   readonly authority: string;
   readonly issuer: string;
-  /** For localhost, 127.0.0.1 and ::1. */
+  /** For localhost, vendor.test, 127.0.0.1 and ::1. */
   readonly good: KeyPair;
   /** For other.test. */
   readonly wrongName: KeyPair;
@@ -54,7 +54,7 @@ export async function noCertificatesBecause(): Promise<string | undefined> {
 
 const ecKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
 const always = ['20200101000000Z', '20900101000000Z'] as const;
-const localhost = 'subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1';
+const localhost = 'subjectAltName=DNS:localhost,DNS:vendor.test,IP:127.0.0.1,IP:::1';
 const client = 'extendedKeyUsage=clientAuth';
 
 /** Made anew for each test run, so that no private key is ever kept. */

@@ -9,7 +9,7 @@ import type { NetworkSettings } from './network-settings.ts';
 import { portOf, unbracketed } from './no-proxy.ts';
 import { type KnownProxy, proxyParty } from './proxy-words.ts';
 import type { TlsSessions } from './tls-sessions.ts';
-import type { Trust } from './trust.ts';
+import type { Trust, Trusted } from './trust.ts';
 import { tunnel } from './tunnel.ts';
 
 /** Straight to the destination, or by a proxy. */
@@ -63,6 +63,8 @@ class Opening {
   /** Who is to do something next. */
   #waitsFor: Party;
   #reached = false;
+  /** Waits for files of ours. */
+  #reads = false;
 
   constructor(way: Way, target: ConnectTarget, tools: OpeningTools) {
     const { url } = target;
@@ -76,6 +78,9 @@ class Opening {
   async run(): Promise<Opened> {
     const { url, network, alpn, mayForward } = this.#target;
     const isPlain = url.protocol === 'http:';
+    // Nobody is bothered for a connection that a file of ours stands in the way of.
+    const usable = isPlain ? undefined : await this.#context(network);
+    if (usable?.kind === 'failure') return usable;
     if (this.#way.kind === 'proxy') {
       const { proxy } = this.#way;
       const step = await this.#toProxy(proxy);
@@ -105,6 +110,15 @@ class Opening {
   /** What it means that it was not done in time. */
   late(): TransportFailure {
     const limit = seconds(this.#tools.limitMs);
+    if (this.#reads) {
+      const { caFile, clientCert, clientKey } = this.#target.network;
+      const files = [caFile, clientCert, clientKey].filter((file) => file !== undefined).join(', ');
+      return failure(
+        'certificate-file',
+        'FILE_TIMEOUT',
+        `${files} could not be read within ${limit}. Is the file on a network?`,
+      );
+    }
     const { name, setting } = this.#waitsFor;
     if (this.#waitsFor !== this.#destination) {
       const { host } = this.#target.url;
@@ -148,10 +162,9 @@ class Opening {
   }
 
   async #secure(socket: Socket, { party, port, network, alpn }: Layer): Promise<Step> {
-    const { trust, sessions, clock } = this.#tools;
-    const trusted = await trust.contextFor(network);
+    const { sessions, clock } = this.#tools;
+    const trusted = await this.#context(network);
     if (trusted.kind === 'failure') return trusted;
-    if (this.#destroyed) return aborted(false);
     const { context } = trusted;
     const place = `${party.hostname}:${port} ${alpn.join()}`;
     const session = sessions.get(context, place);
@@ -164,6 +177,14 @@ class Opening {
     const files = { ...(caFile === undefined ? {} : { caFile }), ...(clientCert === undefined ? {} : { clientCert }) };
     const handshake = { chain: shaking.chain(), now: clock.now(), ...files };
     return this.#failed(error, { ...party, connected: false, alpn: alpn.join(), handshake });
+  }
+
+  /** A file on a network that is away may not answer for a long time. */
+  async #context(network: NetworkSettings): Promise<Trusted> {
+    this.#reads = true;
+    const trusted = await this.#tools.trust.contextFor(network);
+    this.#reads = false;
+    return this.#destroyed ? aborted(false) : trusted;
   }
 
   #failed(error: unknown, scene: FailureScene): TransportFailure {
