@@ -1,5 +1,5 @@
 import type { Results } from './report.ts';
-import { count, megabytes, ms, percent, times } from './support/words.ts';
+import { count, megabytes, microseconds, ms, percent, times } from './support/words.ts';
 
 interface Aim {
   readonly what: string;
@@ -23,7 +23,7 @@ export function aimsOf(results: Results): readonly (readonly string[])[] {
 /** By how much the measures at a million may differ from those at a thousand and still be called flat: the machine's noise. */
 const flatWithin = 1.5;
 
-function listAims({ throughput, destinations, idle, restart, drain, growth }: Results): readonly Aim[] {
+function listAims({ throughput, destinations, enrichment, idle, restart, drain, growth }: Results): readonly Aim[] {
   const at = (connections: number) => throughput?.rows.find((row) => row.connections === connections);
   const first = growth?.at(0);
   const full = growth?.at(-1);
@@ -40,6 +40,12 @@ function listAims({ throughput, destinations, idle, restart, drain, growth }: Re
       0.9,
       destinations && destinations.ten.fewestPerSecond / destinations.single.deliveredPerSecond,
       percent,
+    ),
+    below(
+      'one attribute added to a metrics export of 3 KB',
+      5,
+      enrichment?.find(({ signal }) => signal === 'metrics')?.one,
+      microseconds,
     ),
     below('memory, idle', 80, idle?.memory.rss, megabytes),
     below('memory, highest at 64 connections', 200, idle?.accepting.peak, megabytes),

@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { type Results, renderResults } from './report.ts';
 import { measureDestinations } from './suites/destinations.ts';
 import { measureDrain } from './suites/drain.ts';
+import { measureEnrichment } from './suites/enrichment.ts';
 import { measureGrowth } from './suites/growth.ts';
 import { measureIdle } from './suites/idle.ts';
 import { measureProfiles } from './suites/profile.ts';
@@ -25,6 +26,7 @@ const { values } = parseArgs({
 const suites = {
   throughput: measureThroughput,
   destinations: measureDestinations,
+  enrichment: measureEnrichment,
   idle: measureIdle,
   restart: measureRestart,
   drain: measureDrain,

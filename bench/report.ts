@@ -1,6 +1,7 @@
 import { aimsOf } from './aims.ts';
 import type { Destinations } from './suites/destinations.ts';
 import type { Drain } from './suites/drain.ts';
+import type { EnrichmentRow } from './suites/enrichment.ts';
 import type { GrowthRow } from './suites/growth.ts';
 import type { Idle } from './suites/idle.ts';
 import type { Profile } from './suites/profile.ts';
@@ -9,7 +10,7 @@ import type { Throughput } from './suites/throughput.ts';
 import type { Load } from './support/load.ts';
 import type { Machine } from './support/machine.ts';
 import type { Memory } from './support/process-facts.ts';
-import { count, megabytes, ms, percent, table, times } from './support/words.ts';
+import { count, megabytes, microseconds, ms, percent, table, times } from './support/words.ts';
 
 /** All that one run found; a suite that was not run, or failed, is missing. */
 export interface Results {
@@ -17,6 +18,7 @@ export interface Results {
   readonly tookSeconds: number;
   readonly throughput?: Throughput;
   readonly destinations?: Destinations;
+  readonly enrichment?: readonly EnrichmentRow[];
   readonly idle?: Idle;
   readonly restart?: Restart;
   readonly drain?: Drain;
@@ -26,12 +28,14 @@ export interface Results {
 
 /** The results as Markdown. */
 export function renderResults(results: Results): string {
-  const { machine, tookSeconds, throughput, destinations, idle, restart, drain, growth, profiles } = results;
+  const { machine, tookSeconds, throughput, destinations, enrichment, idle, restart, drain, growth, profiles } =
+    results;
   const sections = [
     renderMachine(machine, tookSeconds),
     `### Aims\n\n${table(['', 'aim', 'measured', ''], aimsOf(results))}`,
     throughput && renderThroughput(throughput),
     destinations && renderDestinations(destinations),
+    enrichment && renderEnrichment(enrichment),
     idle && renderIdle(idle),
     restart && renderRestart(restart),
     drain && renderDrain(drain),
@@ -114,6 +118,31 @@ function renderDestinations({ perSecond, repetitions, single, ten }: Destination
 
 function loadCells({ perSecond, p50Ms, p99Ms }: Load): string[] {
   return [count(perSecond), ms(p50Ms), ms(p99Ms)];
+}
+
+function renderEnrichment(rows: readonly EnrichmentRow[]): string {
+  return [
+    '### Attributes, per request',
+    "Medians, in this process and without the rest of the relay. Enriching happens when a batch is sent, so the last column is what an outage's backlog costs.",
+    table(
+      [
+        '',
+        'bytes',
+        'inspected (yardstick)',
+        'identity looked for',
+        'attribute there already',
+        'one added',
+        'three added',
+        'one replaced',
+        'one added, in 1 MiB',
+      ],
+      rows.map(({ signal, bytes, inspect, identity, present, one, three, replaced, merged }) => [
+        signal,
+        count(bytes),
+        ...[inspect, identity, present, one, three, replaced, merged].map(microseconds),
+      ]),
+    ),
+  ].join('\n\n');
 }
 
 function renderIdle({ memory, accepting, delivering, afterLoad, cpu }: Idle): string {

@@ -8,6 +8,10 @@ export function ms(value: number): string {
   return `${value.toFixed(value < 10 ? 2 : 0)} ms`;
 }
 
+export function microseconds(value: number): string {
+  return Number.isFinite(value) ? `${value.toFixed(1)} µs` : '–';
+}
+
 export function megabytes(value: number): string {
   return Number.isFinite(value) ? `${Math.round(value).toLocaleString('en')} MB` : '–';
 }
