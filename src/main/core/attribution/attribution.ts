@@ -34,7 +34,8 @@ export interface AttributionOptions extends SourcePlaces {
 interface Prepared {
   readonly values: TemplateValues;
   readonly resolved: readonly ResolvedAttribute[];
-  readonly enricher: Enricher;
+  /** Made when it is needed: who only asks what became of the rules needs none. */
+  enricher?: Enricher;
 }
 
 export function createAttribution(options: AttributionOptions): Attribution {
@@ -59,10 +60,15 @@ export function createAttribution(options: AttributionOptions): Attribution {
     }
     const resolved = rules.map((rule) => resolveRule(rule, values));
     for (const [index, rule] of rules.entries()) logOutcome(rule, resolved[index]);
-    const enricher = new Enricher(resolved.filter((attribute) => attribute.outcome === 'set'));
-    const fresh = { values, resolved, enricher };
+    const fresh = { values, resolved };
     prepared.set(rules, fresh);
     return fresh;
+  }
+
+  function enricherOf(rules: readonly AttributeRule[]): Enricher {
+    const known = prepare(rules);
+    known.enricher ??= new Enricher(known.resolved.filter((attribute) => attribute.outcome === 'set'));
+    return known.enricher;
   }
 
   /** Once for each change; never a value. */
@@ -90,7 +96,7 @@ export function createAttribution(options: AttributionOptions): Attribution {
   }
 
   return {
-    enrich: (rules, signal, body) => (rules.length === 0 ? body : prepare(rules).enricher.enrich(signal, body)),
+    enrich: (rules, signal, body) => (rules.length === 0 ? body : enricherOf(rules).enrich(signal, body)),
     resolve: (rules) => prepare(rules).resolved,
     refresh() {
       // One after the other: what was asked for while one was at work may have come too late for it.
