@@ -110,6 +110,7 @@ export class SpoolEngine {
 
   #maintain(): boolean {
     const store = this.#store;
+    store.forgetReadings();
     const more = store.transaction(() => {
       purgeHours(store.db, this.#options.now());
       const expired = expire(store, this.#limits, this.#options.now(), rowsPerStep);

@@ -18,6 +18,7 @@ export function prepareStatements(db: DatabaseSync) {
       `SELECT id, points, crc, only_for, body FROM request
        WHERE signal = ? AND id BETWEEN ? AND ? AND (only_for IS NULL OR only_for = ?) ORDER BY id LIMIT ?`,
     ),
+    reserved: statement('SELECT 1 FROM request WHERE only_for = ? LIMIT 1'),
     oldest: statement(
       `SELECT received_at FROM request
        WHERE signal = ? AND id BETWEEN ? AND ? AND (only_for IS NULL OR only_for = ?) ORDER BY id LIMIT 1`,

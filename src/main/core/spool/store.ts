@@ -2,10 +2,11 @@ import type { DatabaseSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
 import type { DropCause } from '../../../shared/ledger.ts';
 import type { Signal } from '../../../shared/signal.ts';
+import { BatchReader } from './batch-reader.ts';
 import { BooksKeeper } from './books-keeper.ts';
 import { DamagedSpoolError } from './database.ts';
 import { type Interval, isSubscribed, neededIntervals, owes, type Queue, subtract } from './queue.ts';
-import type { Batch, BatchLimits, PickedRequest, Settlement, SpoolEvent } from './spool.ts';
+import type { Batch, BatchLimits, Settlement, SpoolEvent } from './spool.ts';
 import { prepareStatements, type Statements } from './statements.ts';
 
 export interface AcceptedRequest {
@@ -24,6 +25,7 @@ export class SpoolStore {
   readonly #now: () => number;
   readonly #emit: (event: SpoolEvent) => void;
   readonly #sql: Statements;
+  readonly #reader: BatchReader;
   /** Told after the commit, forgotten when it fails. */
   readonly #dropped = new Map<DropCause, number>();
   #quarantineChanges = 0;
@@ -34,6 +36,7 @@ export class SpoolStore {
     this.#emit = options.emit;
     this.#sql = prepareStatements(db);
     this.books = new BooksKeeper(db, this.#sql, options.now);
+    this.#reader = new BatchReader(this.#sql, () => this.books.queues);
   }
 
   /** Goes up whenever the quarantine may have changed. */
@@ -59,10 +62,13 @@ export class SpoolStore {
       this.books.takeBack();
       this.#dropped.clear();
       this.#quarantineChanges++;
+      this.#reader.forget();
       if (this.db.isTransaction) this.db.exec('ROLLBACK');
       throw error;
     }
     const successions = this.books.committed();
+    // It is counted by name.
+    if (successions.length > 0) this.quarantineChanged();
     const dropped = [...this.#dropped];
     this.#dropped.clear();
     for (const { from, to } of successions) this.#emit({ kind: 'renamed', from, to });
@@ -78,6 +84,7 @@ export class SpoolStore {
     const id = this.books.takeId();
     this.#sql.insert.run(id, request.signal, now, request.points, crc32(request.body), null, request.body);
     for (const queue of takers) this.books.owe(queue, request, now);
+    this.#reader.accepted(request.signal);
     return id;
   }
 
@@ -93,42 +100,13 @@ export class SpoolStore {
     const queue = this.books.queue(destination, signal);
     if (!queue) return undefined;
     for (;;) {
-      const { picked, damaged } = this.#collect(queue, limits);
-      for (const request of damaged) this.drop({ ...request, signal: queue.signal }, 'corruption');
-      if (picked.length > 0) return this.#takeOff(queue, merge(picked));
+      const { batch, damaged } = this.#reader.read(queue, limits);
+      for (const request of damaged) this.drop(request, 'corruption');
+      if (batch) return this.#takeOff(queue, batch);
       if (damaged.length > 0) continue;
       if (queue.numbers.pending_requests === 0) return undefined;
       throw new DamagedSpoolError(`${queue.numbers.pending_requests} requests are owed and cannot be found`);
     }
-  }
-
-  #collect(queue: Queue, limits: BatchLimits) {
-    const picked: { id: number; points: number; body: Uint8Array }[] = [];
-    const damaged: { id: number; onlyFor: number | null; points: number; bytes: number }[] = [];
-    let bytes = 0;
-    for (const { first, last } of neededIntervals(queue)) {
-      const left = limits.maxRequests - picked.length;
-      if (left <= 0) break;
-      for (const row of this.#sql.pick.iterate(queue.signal, first, last, queue.destination, left)) {
-        const { body } = row;
-        const points = Number(row.points);
-        const id = Number(row.id);
-        if (!(body instanceof Uint8Array)) throw new DamagedSpoolError(`request ${id} has no payload`);
-        if (crc32(body) !== Number(row.crc)) {
-          damaged.push({
-            id,
-            onlyFor: row.only_for === null ? null : Number(row.only_for),
-            points,
-            bytes: body.length,
-          });
-          continue;
-        }
-        if (picked.length > 0 && bytes + body.length > limits.maxBytes) return { picked, damaged };
-        picked.push({ id, points, body });
-        bytes += body.length;
-      }
-    }
-    return { picked, damaged };
   }
 
   #takeOff(queue: Queue, batch: Batch): Batch {
@@ -194,6 +172,7 @@ export class SpoolStore {
       this.books.pay(queue, 1, request.points, request.bytes);
     }
     this.#sql.delete.run(request.id);
+    this.#reader.forget();
     this.#dropped.set(cause, (this.#dropped.get(cause) ?? 0) + request.points);
   }
 
@@ -215,6 +194,11 @@ export class SpoolStore {
     this.books.owe(queue, request, request.receivedAt);
   }
 
+  /** Gives up memory that only saves time. */
+  forgetReadings(): void {
+    this.#reader.forget();
+  }
+
   /** Bytes of the pages that hold something. */
   usedBytes(): number {
     return Number(this.#sql.usedBytes.get()?.bytes ?? 0);
@@ -227,18 +211,6 @@ export class SpoolStore {
     // Another destination's interval can cover what was reserved for this one.
     this.#sql.deleteReserved.run(destination, signal, range.last);
   }
-}
-
-function merge(picked: readonly { id: number; points: number; body: Uint8Array }[]): Batch {
-  const body = new Uint8Array(sum(picked, (request) => request.body.length));
-  const requests: PickedRequest[] = [];
-  let offset = 0;
-  for (const { id, points, body: part } of picked) {
-    body.set(part, offset);
-    requests.push({ id, points, offset, length: part.length });
-    offset += part.length;
-  }
-  return { requests, body };
 }
 
 function sum<T>(items: readonly T[], value: (item: T) => number): number {

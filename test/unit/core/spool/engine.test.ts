@@ -213,6 +213,41 @@ test('a retried copy goes with its own delivery, also while another destination 
   expect(spool.engine.verify()).toEqual([]);
 });
 
+test('what one destination has read and the quota has taken since is not given to another', () => {
+  const spool = openEngine({ names: ['span', 'collector'], limits: { ...generous, maxBytes: 400_000 } });
+  const ids = spool.accept(10);
+  expect(spool.pick('span', 2)).toEqual(ids.slice(0, 2));
+  spool.change({ op: 'release', destination: 'span', signal: 'logs', possiblySent: false });
+  spool.accept(110);
+  const [oldest = 0] = spool.stored();
+  expect(oldest).toBeGreaterThan(ids[1] ?? 0);
+  expect(spool.pick('collector', 2)).toEqual([oldest, oldest + 1]);
+  expect(spool.engine.verify()).toEqual([]);
+});
+
+test('what is for one destination alone is not given to another that stands at the same place', () => {
+  const spool = openEngine({ names: ['span', 'collector'] });
+  const [first = 0] = spool.accept(1);
+  spool.pick('span');
+  spool.quarantine(first, 'span');
+  spool.pick('collector');
+  spool.settle(first, 'collector');
+  spool.change({ op: 'retry', id: spool.engine.quarantineList()[0]?.id ?? 0 });
+  const [next = 0] = spool.accept(1);
+  expect(spool.pick('span')).toEqual([next - 1, next]);
+  expect(spool.pick('collector')).toEqual([next]);
+  expect(spool.engine.verify()).toEqual([]);
+});
+
+test('destinations that stand at the same place are given the same memory', () => {
+  const spool = openEngine({ names: ['span', 'collector'] });
+  spool.accept(3);
+  const limits = { maxBytes: 1e9, maxRequests: 1000 };
+  const pick = (destination: string): Change => ({ op: 'pick', destination, signal: 'logs', limits });
+  const [one, other] = spool.change(pick('span'), pick('collector')) as Batch[];
+  expect(other?.body.buffer).toBe(one?.body.buffer);
+});
+
 test('a destination that was removed keeps its backlog, gets nothing new, and goes on when it returns', () => {
   const spool = openEngine({ names: ['span', 'collector'] });
   const before = spool.accept(2);
@@ -390,8 +425,10 @@ test('a destination that was renamed goes on with queue, books, history and quar
   const [copy] = spool.engine.quarantineList();
   spool.change({ op: 'release', destination: 'old', signal: 'logs', possiblySent: false });
   const hours = spool.engine.hours(1);
+  expect(spool.engine.books().quarantined).toEqual([{ destination: 'old', requests: 1, points: 2 }]);
 
   spool.toAll(renamed);
+  expect(spool.engine.books().quarantined).toEqual([{ destination: 'new', requests: 1, points: 2 }]);
   spool.reopen();
   spool.toAll(renamed);
 
