@@ -11,11 +11,14 @@ import type { Vendor } from './vendor.ts';
 const digits = 10;
 const placeholder = `n#${'0'.repeat(digits)}#`;
 
+/** As in most telemetry; what has none is told by health. */
+const somebody = attribute('work_email', 'dev@example.com');
+
 const templates: Readonly<Record<Signal, Buffer>> = {
   metrics: template('metrics', (attributes) => ({
     resourceMetrics: [
       {
-        resource: { attributes: [attribute('service.name', 'claude-code')] },
+        resource: { attributes: [attribute('service.name', 'claude-code'), somebody] },
         scopeMetrics: [
           {
             scope: { name: 'com.anthropic.claude_code' },
@@ -36,7 +39,10 @@ const templates: Readonly<Record<Signal, Buffer>> = {
   })),
   logs: template('logs', (attributes) => ({
     resourceLogs: [
-      { scopeLogs: [{ logRecords: [{ timeUnixNano: '1', body: { stringValue: 'api_request' }, attributes }] }] },
+      {
+        resource: { attributes: [somebody] },
+        scopeLogs: [{ logRecords: [{ timeUnixNano: '1', body: { stringValue: 'api_request' }, attributes }] }],
+      },
     ],
   })),
   traces: template('traces', (attributes) => ({
