@@ -20,7 +20,7 @@ export async function rememberGrpcUse(options: {
   readonly log: Log;
 }): Promise<GrpcUse> {
   const { file, clock, log } = options;
-  let lastMs = Date.parse(await readFile(file, 'utf8').catch(() => ''));
+  let lastMs = Date.parse((await readFile(file, 'utf8').catch(() => '')).trim());
   const ageMs = () => clock.now() - lastMs;
 
   return {

@@ -9,6 +9,7 @@ const tlsHandshake = Buffer.from([0x16, 0x03]);
 
 /** Undefined while it can still be one thing or another. */
 export function classifyFirstBytes(bytes: Uint8Array): FirstBytes | undefined {
+  if (bytes.length === 0) return undefined;
   if (startsLike(bytes, http2Preface)) return bytes.length < http2Preface.length ? undefined : 'http2';
   if (startsLike(bytes, tlsHandshake)) return bytes.length < tlsHandshake.length ? undefined : 'tls';
   const [first = 0] = bytes;
@@ -18,5 +19,5 @@ export function classifyFirstBytes(bytes: Uint8Array): FirstBytes | undefined {
 
 function startsLike(bytes: Uint8Array, whole: Buffer): boolean {
   const length = Math.min(bytes.length, whole.length);
-  return length > 0 && whole.compare(bytes, 0, length, 0, length) === 0;
+  return whole.compare(bytes, 0, length, 0, length) === 0;
 }
