@@ -25,7 +25,8 @@ test('whatever happens in whatever order, the books balance and nothing that was
   fc.assert(
     fc.property(fc.commands(spoolCommands, { maxCommands, size: 'max' }), (commands) => {
       const model = new Model();
-      const real = new Real(mkdtempSync(join(root, 'state-')), model);
+      const own = mkdtempSync(join(root, 'state-'));
+      const real = new Real(own, model);
       try {
         const destinations = destinationNames.slice(0, 2).map((name) => ({ name, signals }));
         real.change({ op: 'destinations', destinations });
