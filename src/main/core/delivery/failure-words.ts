@@ -1,3 +1,4 @@
+import type { NetworkSettings } from './network/network-settings.ts';
 import { tlsWords } from './network/tls-words.ts';
 import type { FailureReason } from './transport.ts';
 
@@ -66,6 +67,29 @@ export function describeFailure(error: unknown, scene: FailureScene): FailureWor
     return { reason: 'reset', code, message };
   }
   return { reason: 'connect', code, message: capital(connectWords(code, scene)) };
+}
+
+/** A connection to a destination that stood, and ended before there was an answer. */
+export interface Broken {
+  readonly url: URL;
+  readonly network: NetworkSettings;
+  /** Wall time in milliseconds. */
+  readonly now: number;
+  readonly mayWantTls: boolean;
+}
+
+/** As `describeFailure`, of a connection that stood. */
+export function describeBreak(error: unknown, { url, network, now, mayWantTls }: Broken): FailureWords {
+  const { caFile, clientCert } = network;
+  const files = { ...(caFile === undefined ? {} : { caFile }), ...(clientCert === undefined ? {} : { clientCert }) };
+  return describeFailure(error, {
+    name: url.host,
+    hostname: url.hostname,
+    setting: 'the endpoint',
+    connected: true,
+    mayWantTls,
+    handshake: { chain: [], now, ...files },
+  });
 }
 
 export function errorCode(error: unknown): string {

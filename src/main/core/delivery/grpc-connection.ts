@@ -2,7 +2,7 @@ import type { ClientHttp2Session, ClientHttp2Stream, OutgoingHttpHeaders } from 
 import type { Socket } from 'node:net';
 import type { Clock } from '../clock.ts';
 import { loadHttp2 } from '../node-http2.ts';
-import { describeFailure, errorCode, seconds } from './failure-words.ts';
+import { describeBreak, errorCode, seconds } from './failure-words.ts';
 import type { NetworkSettings } from './network/network-settings.ts';
 import { aborted, failure, idleTimeoutMs, type TransportFailure } from './transport.ts';
 
@@ -139,19 +139,13 @@ export function speakHttp2(socket: Socket, { url, network, clock, abort }: Http2
 
 /** Before a word of HTTP/2 has come. */
 function brokenOff(problem: unknown, { url, network, clock }: Omit<Http2Target, 'abort'>): TransportFailure {
-  const { host, hostname } = url;
+  const { host } = url;
   const plain = url.protocol === 'http:';
   if (errorCode(problem) === 'ERR_HTTP2_ERROR') {
     const message = `What answers at ${host} does not speak HTTP/2${plain ? ' without TLS' : ''}, which gRPC needs. Check the port (for gRPC commonly 4317)${plain ? ' and whether it takes https' : ''}, or set the protocol of this destination to http/protobuf.`;
     return failure('other-protocol', 'ERR_HTTP2_ERROR', message);
   }
-  const handshake = { chain: [], now: clock.now(), ...network };
-  const party = { name: host, hostname, setting: 'the endpoint' };
-  const { reason, code, message } = describeFailure(problem, {
-    ...party,
-    connected: true,
-    mayWantTls: plain,
-    handshake,
-  });
+  const about = { url, network, now: clock.now(), mayWantTls: plain };
+  const { reason, code, message } = describeBreak(problem, about);
   return failure(reason, code, message);
 }

@@ -2,7 +2,7 @@ import type { IncomingMessage, RequestOptions } from 'node:http';
 import type { Clock } from '../clock.ts';
 import { request as startHttp } from '../node-http.ts';
 import type { ConnectionPool } from './connection-pools.ts';
-import { describeFailure } from './failure-words.ts';
+import { describeBreak, seconds } from './failure-words.ts';
 import { proxyRefusal } from './network/proxy-words.ts';
 import {
   aborted,
@@ -99,16 +99,14 @@ export function exchange({ url, request, pool, version, clock, timeoutMs }: Exch
     }
 
     function fail(error: unknown): void {
-      const scene = {
-        name: url.host,
-        hostname: url.hostname,
-        setting: 'the endpoint',
-        connected: true,
-        mayWantTls:
-          url.protocol === 'http:' && forward === undefined && response === undefined && !outgoing.reusedSocket,
-        handshake: { chain: [], now: clock.now(), ...request.network },
-      };
-      const { reason, code, message } = describeFailure(error, scene);
+      const first = response === undefined && !outgoing.reusedSocket;
+      const mayWantTls = url.protocol === 'http:' && forward === undefined && first;
+      const { reason, code, message } = describeBreak(error, {
+        url,
+        network: request.network,
+        now: clock.now(),
+        mayWantTls,
+      });
       finish(refusalSoFar() ?? failed(reason, code, message));
     }
 
@@ -137,8 +135,4 @@ function plainHeaders(from: IncomingMessage): Record<string, string> {
     if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(', ') : value;
   }
   return headers;
-}
-
-function seconds(ms: number): string {
-  return `${Math.round(ms / 100) / 10} s`;
 }

@@ -1,7 +1,8 @@
+import type { Socket } from 'node:net';
 import type { Clock } from '../clock.ts';
 import { validateHeaderName, validateHeaderValue } from '../node-http.ts';
 import { ConnectionPools } from './connection-pools.ts';
-import { errorCode } from './failure-words.ts';
+import { type Broken, describeBreak, errorCode } from './failure-words.ts';
 import { exchange } from './http-exchange.ts';
 import type { Connector } from './network/connector.ts';
 import { aborted, failure, type Transport, type TransportFailure } from './transport.ts';
@@ -34,6 +35,8 @@ export function createHttpTransport({ clock, version, connector }: HttpTransport
         const abort = signal === undefined ? {} : { abort: signal };
         const opened = await connector.open({ url, network, alpn, mayForward: true, timeoutMs, ...abort });
         if (opened.kind === 'failure') return opened;
+        if (opened.socket.destroyed)
+          return broken(opened.socket, { url, network, now: clock.now(), mayWantTls: false });
         pool = pools.with(opened, url, network);
       }
       const leftMs = Math.max(0, timeoutMs - (clock.monotonicMs() - startMs));
@@ -44,6 +47,12 @@ export function createHttpTransport({ clock, version, connector }: HttpTransport
     },
     closeIdle: () => pools.closeIdle(),
   };
+}
+
+/** It ended in the moment between being opened and being used; Node would wait for it all the same. */
+function broken({ errored }: Socket, about: Broken): TransportFailure {
+  const { reason, code, message } = describeBreak(errored, about);
+  return failure(reason, code, message);
 }
 
 /** Of headers that cannot be sent. The value stays out of it. */
