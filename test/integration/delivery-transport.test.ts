@@ -3,7 +3,9 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createCompressingTransport } from '../../src/main/core/delivery/compressing-transport.ts';
+import { Gzip } from '../../src/main/core/delivery/gzip.ts';
 import { createHttpTransport } from '../../src/main/core/delivery/http-transport.ts';
+import type { Connector } from '../../src/main/core/delivery/network/connector.ts';
 import type { Transport, TransportRequest, TransportResult } from '../../src/main/core/delivery/transport.ts';
 import { makeCertificates, noCertificatesBecause, type TestCertificates } from '../support/certificates.ts';
 import { type TestConnectorOptions, testConnector } from '../support/connector.ts';
@@ -121,7 +123,7 @@ describe('an exchange that goes well', () => {
       },
       closeIdle: () => undefined,
     };
-    transport = createCompressingTransport(inner);
+    transport = createCompressingTransport(inner, new Gzip());
     expect(await send('http://127.0.0.1')).toMatchObject({
       headers: { 'content-encoding': 'gzip', 'x-span-token': secret },
     });
@@ -286,6 +288,21 @@ describe('no connection at all', () => {
       possiblySent: false,
       message: expect.stringContaining('http instead of https'),
     });
+  });
+
+  it('a connection that ends between being opened and being used', async () => {
+    const vendor = await vendorWith();
+    const inner = testConnector({ clock });
+    const connector: Connector = {
+      ...inner,
+      async open(target) {
+        const opened = await inner.open(target);
+        if (opened.kind === 'open') opened.socket.destroy(Object.assign(new Error('gone'), { code: 'ECONNRESET' }));
+        return opened;
+      },
+    };
+    transport = createHttpTransport({ clock, version: '1.2.3', connector });
+    expect(await send(vendor.url)).toMatchObject({ reason: 'reset', code: 'ECONNRESET', possiblySent: false });
   });
 
   it.each([

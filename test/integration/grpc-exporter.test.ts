@@ -6,6 +6,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ExportRequest, ExportResult } from '../../src/main/core/delivery/exporter.ts';
 import { createGrpcExporters, type GrpcExporters } from '../../src/main/core/delivery/grpc-exporter.ts';
+import { Gzip } from '../../src/main/core/delivery/gzip.ts';
 import { systemNetwork } from '../../src/main/core/delivery/network/network-settings.ts';
 import { makeCertificates, noCertificatesBecause } from '../support/certificates.ts';
 import { testConnector } from '../support/connector.ts';
@@ -33,7 +34,7 @@ afterEach(async () => {
 
 function exporters(trustedCertificates: readonly string[] = []): GrpcExporters {
   const connector = testConnector({ clock, ...(trustedCertificates.length === 0 ? {} : { trustedCertificates }) });
-  const made = createGrpcExporters({ clock, version: '1.2.3', connector });
+  const made = createGrpcExporters({ clock, version: '1.2.3', connector, gzip: new Gzip() });
   cleanups.push(() => made.closeIdle());
   return made;
 }

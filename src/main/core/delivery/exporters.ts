@@ -3,6 +3,7 @@ import { createCompressingTransport } from './compressing-transport.ts';
 import type { Destination } from './destination.ts';
 import type { Exporter, Exporters, ExportRequest, ExportResult } from './exporter.ts';
 import { createGrpcExporters } from './grpc-exporter.ts';
+import { Gzip } from './gzip.ts';
 import { createHttpTransport } from './http-transport.ts';
 import { jsonBody } from './json-body.ts';
 import type { Connector } from './network/connector.ts';
@@ -23,8 +24,9 @@ const jsonGrowth = 2;
 /** The exporters of all destinations. */
 export function createExporters(options: ExportersOptions): Exporters {
   const http = createHttpTransport(options);
-  const compressing = createCompressingTransport(http);
-  const grpc = createGrpcExporters(options);
+  const gzip = new Gzip();
+  const compressing = createCompressingTransport(http, gzip);
+  const grpc = createGrpcExporters({ ...options, gzip });
 
   async function sendByHttp(
     { protocol, compression, network }: Destination,

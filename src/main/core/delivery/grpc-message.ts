@@ -1,6 +1,5 @@
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { gzip } from './gzip.ts';
 import { maxAnswerBytes } from './transport.ts';
 
 const gunzipAsync = promisify(gunzip);
@@ -9,16 +8,15 @@ const gunzipAsync = promisify(gunzip);
 const prefixBytes = 5;
 
 /**
- * One message as gRPC frames it.
+ * One message as gRPC frames it, compressed or not.
  *
  * @see https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md, "Length-Prefixed-Message"
  */
-export async function frameMessage(message: Uint8Array, compression: 'gzip' | 'none'): Promise<Uint8Array> {
-  const content = compression === 'gzip' ? await gzip(message) : message;
-  const frame = Buffer.allocUnsafe(prefixBytes + content.length);
+export function frameMessage(message: Uint8Array, compression: 'gzip' | 'none'): Uint8Array {
+  const frame = Buffer.allocUnsafe(prefixBytes + message.length);
   frame.writeUInt8(compression === 'gzip' ? 1 : 0, 0);
-  frame.writeUInt32BE(content.length, 1);
-  frame.set(content, prefixBytes);
+  frame.writeUInt32BE(message.length, 1);
+  frame.set(message, prefixBytes);
   return frame;
 }
 
