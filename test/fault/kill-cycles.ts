@@ -48,12 +48,12 @@ export async function runKillCycles({ cycles, senders: count, seed, onCycle }: K
   const startMs = performance.now();
   const random = seededRandom(seed);
   const vendor = await startFlakyVendor(seededRandom(seed + 1));
-  const port = await freePort();
+  const [port, grpcPort] = [await freePort(), await freePort()];
   await using home = await makeHome({
-    listen: { http: port },
+    listen: { http: port, grpc: grpcPort },
     destinations: [{ name: 'vendor', endpoint: vendor.url }],
   });
-  const senders = startSenders({ port, count });
+  const senders = startSenders({ port, grpcPort, count });
   const problems: string[] = [];
   let killsWhileStarting = 0;
   let relay = startRelay(home);

@@ -29,9 +29,19 @@ async function noNameServerBecause(): Promise<string | undefined> {
 
 async function noCableBecause(): Promise<string | undefined> {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) return 'needs root on Linux';
-  const plugged = await run('unshare', '-n', 'ip', 'link', 'add', 'probe0', 'type', 'veth', 'peer', 'name', 'probe1').catch(
-    () => undefined,
-  );
+  const plugged = await run(
+    'unshare',
+    '-n',
+    'ip',
+    'link',
+    'add',
+    'probe0',
+    'type',
+    'veth',
+    'peer',
+    'name',
+    'probe1',
+  ).catch(() => undefined);
   return plugged?.exitCode === 0 ? undefined : 'networks cannot be kept apart here';
 }
 

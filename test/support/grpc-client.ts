@@ -31,14 +31,18 @@ export interface GrpcClientOptions {
   readonly gzip?: boolean;
   /** Default: what the library does by itself, which is to send again what the server has not touched. */
   readonly retries?: boolean;
+  /** How long it may wait between two attempts to connect. */
+  readonly reconnectsWithinMs?: number;
 }
 
 export function grpcClient(port: number, options: GrpcClientOptions = {}): GrpcClient {
-  const { host = '127.0.0.1', gzip = false, retries = true } = options;
+  const { host = '127.0.0.1', gzip = false, retries = true, reconnectsWithinMs = 1_000 } = options;
   const client = new Client(`${host}:${port}`, credentials.createInsecure(), {
     'grpc.max_send_message_length': -1,
     'grpc.default_compression_algorithm': gzip ? compressionAlgorithms.gzip : compressionAlgorithms.identity,
     'grpc.enable_retries': retries ? 1 : 0,
+    'grpc.initial_reconnect_backoff_ms': reconnectsWithinMs,
+    'grpc.max_reconnect_backoff_ms': reconnectsWithinMs,
     // A connection of its own for each client.
     'grpc.use_local_subchannel_pool': 1,
   });

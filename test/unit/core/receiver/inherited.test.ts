@@ -12,8 +12,15 @@ beforeEach(async () => {
   procRoot = await mkdtemp(join(tmpdir(), 'proc-'));
   await mkdir(join(procRoot, 'net'));
   await mkdir(join(procRoot, 'self', 'fd'), { recursive: true });
-  await writeFile(join(procRoot, 'net', 'tcp'), `  sl  local_address …\n${entry(14_318, 101)}\n${entry(14_317, 102)}\n`);
-  for (const [fd, inode] of [[3, 101], [4, 102], [5, 999]]) {
+  await writeFile(
+    join(procRoot, 'net', 'tcp'),
+    `  sl  local_address …\n${entry(14_318, 101)}\n${entry(14_317, 102)}\n`,
+  );
+  for (const [fd, inode] of [
+    [3, 101],
+    [4, 102],
+    [5, 999],
+  ]) {
     await symlink(`socket:[${inode}]`, join(procRoot, 'self', 'fd', String(fd)));
   }
 });
