@@ -18,6 +18,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   run: { summary: 'runs the relay in the foreground', load: () => import('./run.ts') },
   status: { summary: 'tells whether telemetry flows, and what to do if not', load: () => import('./status.ts') },
   ledger: { summary: 'shows the books; --verify recounts them', load: () => import('./ledger.ts') },
+  destination: {
+    summary: 'says where telemetry goes, and changes it',
+    load: () => import('./destination.ts'),
+  },
   'send-test': {
     summary: 'sends a real request through the relay to each destination',
     load: () => import('./send-test.ts'),

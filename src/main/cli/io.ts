@@ -10,8 +10,8 @@ export interface Io {
   readonly err: (text: string) => void;
   /** Colours text where standard output is a terminal that wants it. */
   readonly style: (style: Style, text: string) => string;
-  /** Standard input as text: its first line where a person types it, behind the prompt, else all of it. */
-  readonly readInput: (prompt: string) => Promise<string>;
+  /** Standard input as text, to its end; of a `line`, to the end of the first one where a person types it. */
+  readonly readInput: (what: 'line' | 'text', prompt: string) => Promise<string>;
   /** How wide a line may be: the terminal's width, 80 where there is none. */
   readonly columns: () => number;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -26,13 +26,13 @@ export const processIo: Io = {
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
   style: (style, text) => styleText(style, text, { stream: process.stdout }),
-  async readInput(prompt) {
+  async readInput(what, prompt) {
     const { stdin } = process;
     if (stdin.isTTY) process.stderr.write(prompt);
     let text = '';
     for await (const piece of stdin.setEncoding('utf8')) {
       text += String(piece);
-      if (stdin.isTTY && text.includes('\n')) break;
+      if (what === 'line' && stdin.isTTY && text.includes('\n')) break;
     }
     return text;
   },

@@ -1,14 +1,12 @@
-import type { SendTestResult } from '../../shared/control.ts';
 import { controlClient } from '../core/control/client.ts';
 import { commonOptions, jsonOption, parseArguments, pathsFrom, takesNoArguments, wholeNumber } from './arguments.ts';
 import { CliError, exitCodes } from './cli-error.ts';
 import { type Command, commonHelp } from './commands.ts';
-import type { Io } from './io.ts';
 import { notRunning } from './not-running.ts';
-import { table } from './table.ts';
+import { renderSendTest } from './render-send-test.ts';
 
 /** On top of the test's own time: for the relay to notice and to answer. */
-const answerMarginMs = 5_000;
+export const answerMarginMs = 5_000;
 
 export const command: Command = {
   help: `Sends a real OTLP request of each signal through the relay to each destination, and tells what came back.
@@ -38,32 +36,8 @@ Exits with 0 when everything was delivered, 1 when not, 3 when the relay does no
 
     const { results } = reply.value;
     if (values.json) io.out(`${JSON.stringify(reply.value)}\n`);
-    else if (results.length > 0) io.out(`${render(results, io)}\n`);
+    else if (results.length > 0) io.out(`${renderSendTest(results, io)}\n`);
     if (results.length === 0) throw new CliError(`No destination is configured. Add one to ${paths.configFile}.`);
     return results.every(({ outcome }) => outcome === 'delivered') ? exitCodes.ok : exitCodes.failed;
   },
 };
-
-function render(results: readonly SendTestResult[], io: Io): string {
-  const rows = results.map(({ destination, signal, outcome, status, message, tookMs }) => [
-    destination,
-    signal,
-    `${outcome === 'delivered' ? '✓' : '✗'} ${outcome}`,
-    status === undefined ? '' : String(status),
-    `${Math.round(tookMs)} ms`,
-    message,
-  ]);
-  const left = (title: string) => ({ title, align: 'left' }) as const;
-  const right = (title: string) => ({ title, align: 'right' }) as const;
-  const columns = [
-    left('destination'),
-    left('signal'),
-    left('outcome'),
-    right('status'),
-    right('took'),
-    left('what came back'),
-  ];
-  const delivered = results.filter(({ outcome }) => outcome === 'delivered').length;
-  const sum = `${delivered} of ${results.length} delivered.`;
-  return `${table(columns, rows)}\n\n${io.style(delivered === results.length ? 'green' : 'red', sum)}`;
-}

@@ -37,10 +37,13 @@ export function endpointMistake(endpoint: string, rules: EndpointRules): string 
     return 'https, or "allowInsecure": true to send telemetry and credentials unencrypted';
   }
   // Telemetry that the relay sends to itself would go round for ever.
-  if (isThisMachine(url.hostname) && rules.ownPorts.includes(portOf(url))) {
-    return "another address than the relay's own";
-  }
-  return undefined;
+  return isOwnAddress(endpoint, rules.ownPorts) ? "another address than the relay's own" : undefined;
+}
+
+/** Whether an address leads to one of these ports on this machine. */
+export function isOwnAddress(address: string, ownPorts: readonly number[]): boolean {
+  const url = URL.parse(address);
+  return url !== null && isThisMachine(url.hostname) && ownPorts.includes(portOf(url));
 }
 
 function portOf(url: URL): number {

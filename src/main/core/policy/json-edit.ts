@@ -137,8 +137,13 @@ function indentationAt(text: string, at: number): string {
   return /^[ \t]*/.exec(text.slice(lineStart(text, at), at))?.[0] ?? '';
 }
 
+/** A value laid out as this file lays values out. */
+export function laidOut(value: Json): string {
+  return written(value, { newline: '\n', unit: '  ', indent: '' });
+}
+
 /** What fits into a line of this many characters stays in one line. */
-const lineWidth = 110;
+const lineWidth = 100;
 
 /** A value as a person would write it: short ones in one line. */
 function written(value: Json, style: Style): string {

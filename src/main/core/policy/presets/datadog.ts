@@ -23,9 +23,9 @@ export const datadog: Preset = {
       pattern: /^(?:(?:[a-z]{2}\d\.)?datadoghq\.com|datadoghq\.eu|ddog-gov\.com)$/,
     },
   },
-  notes: [
+  setup: [
     'The token is an API key, not an application key.',
-    'It takes metrics with delta temporality only, which is what Claude Code exports by default.',
     'Its intake for traces is a preview on request: with access, give its address as "endpoints": { "traces": … }.',
   ],
+  notes: ['It takes metrics with delta temporality only, which is what Claude Code exports by default.'],
 };

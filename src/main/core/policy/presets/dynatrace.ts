@@ -23,9 +23,9 @@ export const dynatrace: Preset = {
       pattern: /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/,
     },
   },
-  notes: [
+  setup: [
     'The token needs the scopes metrics.ingest, logs.ingest and openTelemetryTrace.ingest.',
-    'It takes metrics with delta temporality only, which is what Claude Code exports by default.',
     'With an ActiveGate, give its address as "endpoint", up to and with /api/v2/otlp.',
   ],
+  notes: ['It takes metrics with delta temporality only, which is what Claude Code exports by default.'],
 };

@@ -22,8 +22,8 @@ export const grafanaCloud: Preset = {
       pattern: /^[a-z0-9]+(?:-[a-z0-9]+)*$/,
     },
   },
+  setup: ['The token is INSTANCE-ID:TOKEN in base64, as the OpenTelemetry page of the stack shows it after "Basic".'],
   notes: [
-    'The token is INSTANCE-ID:TOKEN in base64, as the stack\'s OpenTelemetry page shows it after "Basic".',
     'It takes metrics with cumulative temporality only; Claude Code exports delta unless its environment has OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE=cumulative, which is then what every destination gets.',
   ],
 };

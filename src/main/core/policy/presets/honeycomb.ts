@@ -19,8 +19,6 @@ export const honeycomb: Preset = {
       usual: 'api.honeycomb.io',
     },
   },
-  notes: [
-    'Metrics go into the dataset "unknown_metrics" unless "headers" has an "x-honeycomb-dataset".',
-    'The token is an ingest key that may send events (and create datasets).',
-  ],
+  setup: ['The token is an ingest key that may send events (and create datasets).'],
+  notes: ['Metrics go into the dataset "unknown_metrics" unless "headers" has an "x-honeycomb-dataset".'],
 };

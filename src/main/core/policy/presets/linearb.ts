@@ -10,9 +10,11 @@ export const linearb: Preset = {
   identity: 'user.email',
   hosts: /(?:^|\.)linearb\.(?:io|com)$/,
   parameters: {},
-  notes: [
+  setup: [
     'Address and header are in the JSON of Settings > AI Tools > Claude Code: `span-relay destination import` reads it.',
-    'A rotated token is refused from that moment on: update the one here at once.',
+  ],
+  notes: [
+    'When the token is rotated, the old one is refused at once.',
     'Where Claude Code does not know the e-mail address (Bedrock, API keys), set the resource attribute user.email.',
   ],
 };

@@ -11,8 +11,9 @@ export const otelCollector: Preset = {
   signals,
   identity: null,
   parameters: {},
-  notes: [
+  setup: [
     'Without "endpoint" it is the Collector on this machine, http://localhost:4318.',
     'Where the Collector asks for a bearer token: "credentialHeader": "Authorization", "credentialScheme": "Bearer".',
   ],
+  notes: [],
 };

@@ -9,5 +9,6 @@ export const plain: Preset = {
   signals,
   identity: null,
   parameters: {},
+  setup: [],
   notes: [],
 };

@@ -21,7 +21,9 @@ export interface Preset {
   /** Host names that are the vendor's. Absent where it can be anybody's. */
   readonly hosts?: RegExp;
   readonly parameters: Readonly<Record<string, PresetParameter>>;
-  /** What somebody who sets it up has to know; one sentence each. */
+  /** What somebody who sets it up has to give; one sentence each. */
+  readonly setup: readonly string[];
+  /** What to know of it however it was set up; one sentence each. */
   readonly notes: readonly string[];
 }
 

@@ -18,5 +18,6 @@ export const signoz: Preset = {
       pattern: /^[a-z]{2}\d?$/,
     },
   },
-  notes: ['A SigNoz of your own takes no key: use preset otel-collector with its address.'],
+  setup: ['A SigNoz of your own takes no key: use preset otel-collector with its address.'],
+  notes: [],
 };

@@ -11,8 +11,8 @@ export const span: Preset = {
   identity: 'work_email',
   hosts: /(?:^|\.)span\.app$/,
   parameters: {},
+  setup: ['Its guide sets up metrics only. Should it refuse the rest, give it "signals": ["metrics"].'],
   notes: [
     'The resource attribute work_email has to be the e-mail address that is registered in Span: it tells whose telemetry it is.',
-    'Its guide sets up metrics only. Should it refuse the rest, give it "signals": ["metrics"].',
   ],
 };

@@ -1,0 +1,115 @@
+import { countOf } from '../../shared/wording.ts';
+import type { ConfigEditor } from '../core/policy/config-editor.ts';
+import { removeFrom, removeMember, setMember } from '../core/policy/json-edit.ts';
+import { commonOptions, jsonOption, parseArguments, pathsFrom, policyOption } from './arguments.ts';
+import { CliError, exitCodes, usageError } from './cli-error.ts';
+import type { DestinationAction } from './destination.ts';
+import { indexOf, isSameName, openEditor, refuseMistakes, save, uptakeWords } from './destination-edit.ts';
+import { knownToBooks, type Owed, owedTo } from './owed.ts';
+import { wrap } from './wrap.ts';
+
+const options = { ...commonOptions, ...policyOption, ...jsonOption };
+
+export const remove: DestinationAction = async (args, io) => {
+  const { values, positionals } = parseArguments('destination', args, options);
+  const [given, ...more] = positionals;
+  if (given === undefined || more.length > 0) throw usageError('destination', '`destination remove` takes one name.');
+  const paths = pathsFrom(values, io);
+  const editor = await openEditor(paths);
+  const index = indexOf(given, editor, paths);
+  const name = editor.own[index] ?? given;
+  const owed = await owedTo(name, paths, io);
+  const text = removeFrom(editor.text, 'destinations', index);
+  const isManaged = editor.managed.some((one) => isSameName(one, name));
+  const uptake = await save(editor, text, {
+    paths,
+    io,
+    isTaken: ({ destinations, findings }) =>
+      isManaged ||
+      !destinations.some((one) => one.name === name) ||
+      findings.some(({ id, source }) => id === 'destination.removed-with-backlog' && source === name),
+  });
+  if (values.json) {
+    io.out(`${JSON.stringify({ removed: name, configFile: editor.file, owedPoints: owed.points, uptake })}\n`);
+    return exitCodes.ok;
+  }
+  const after = editor.check(text).resolved;
+  const last = after.config.destinations.length + after.held.length === 0;
+  const said = [
+    `Removed ${io.style('bold', name)} from ${editor.file}.`,
+    isManaged
+      ? `It stays as the policy ${paths.policy.file} alone says.`
+      : removedWords(name, owed, after.config.spool.maxAgeDays),
+    ...(last ? ['There is no destination any more: what Claude Code sends is kept until there is one.'] : []),
+    uptakeWords(uptake, paths),
+  ];
+  io.out(`${said.map((sentence) => wrap(sentence, io.columns())).join('\n')}\n`);
+  return exitCodes.ok;
+};
+
+function removedWords(name: string, { points, words }: Owed, maxAgeDays: number): string {
+  if (points === 0) return 'Nothing was owed to it.';
+  const still = points === 1 ? 'is still owed to it and stays' : 'are still owed to it and stay';
+  return `${words} ${still} on disk until ${countOf(maxAgeDays, 'day')} old or the quota is reached; a destination that is called "${name}" again gets them.`;
+}
+
+export const rename: DestinationAction = async (args, io) => {
+  const { values, positionals } = parseArguments('destination', args, options);
+  const [from, to, ...more] = positionals;
+  if (from === undefined || to === undefined || more.length > 0) {
+    throw usageError('destination', '`destination rename` takes the old name and the new one.');
+  }
+  const paths = pathsFrom(values, io);
+  const editor = await openEditor(paths);
+  const index = indexOf(from, editor, paths);
+  const old = editor.own[index] ?? from;
+  refuseTaken(to, old, editor);
+  const formerly = await formerName(editor, old, to, () => knownToBooks(paths, io));
+  const renamed = setMember(editor.text, 'destinations', index, { key: 'name', value: to, after: 'name' });
+  const text =
+    formerly === undefined
+      ? removeMember(renamed, 'destinations', index, 'formerly')
+      : setMember(renamed, 'destinations', index, { key: 'formerly', value: formerly, after: 'name' });
+  refuseMistakes(editor, text, old, 'was not renamed');
+  const owed = await owedTo(old, paths, io);
+  const uptake = await save(editor, text, {
+    paths,
+    io,
+    isTaken: ({ destinations }) =>
+      destinations.some((one) => one.name === to) && !destinations.some((one) => one.name === old),
+  });
+  if (values.json) {
+    io.out(`${JSON.stringify({ renamed: old, to, configFile: editor.file, owedPoints: owed.points, uptake })}\n`);
+    return exitCodes.ok;
+  }
+  const waiting = owed.points === 0 ? '' : `, with ${owed.words} that wait`;
+  const said = [
+    `${old} is called ${io.style('bold', to)} now in ${editor.file}.`,
+    `Its books, backlog and quarantine go on under the new name${waiting}.`,
+    uptakeWords(uptake, paths),
+  ];
+  io.out(`${said.map((sentence) => wrap(sentence, io.columns())).join('\n')}\n`);
+  return exitCodes.ok;
+};
+
+function refuseTaken(to: string, old: string, { own, managed, file }: ConfigEditor): void {
+  if (to === old) throw new CliError(`"${old}" is called that already. Nothing was changed.`);
+  const taken = [...own, ...managed].find((one) => one !== undefined && one !== old && isSameName(one, to));
+  if (taken !== undefined)
+    throw new CliError(`There is another destination "${taken}" in ${file}. Choose another name.`);
+}
+
+/** Where the books still are: a destination that is renamed twice before a relay runs was never known under the first new name. */
+async function formerName(
+  { now }: ConfigEditor,
+  old: string,
+  to: string,
+  booked: () => Promise<readonly string[]>,
+): Promise<string | undefined> {
+  const before = [...now.config.destinations, ...now.held].find(({ name }) => name === old)?.formerly;
+  const names = before === undefined ? [] : await booked();
+  const isBooked = (name: string) => names.some((one) => isSameName(one, name));
+  const former = before !== undefined && isBooked(before) && !isBooked(old) ? before : old;
+  // A name that differs in letter case only is the same one to the books.
+  return isSameName(former, to) ? undefined : former;
+}

@@ -1,0 +1,81 @@
+import type { HealthSnapshot } from '../../shared/health.ts';
+import { controlClient } from '../core/control/client.ts';
+import { type ConfigEditor, openConfigEditor } from '../core/policy/config-editor.ts';
+import type { RelayPaths } from '../core/policy/paths.ts';
+import { CliError } from './cli-error.ts';
+import type { Io } from './io.ts';
+
+/** Throws `CliError` where the config file cannot be changed. */
+export async function openEditor({ configFile, policy }: RelayPaths): Promise<ConfigEditor> {
+  const opening = await openConfigEditor(configFile, policy);
+  if (opening.kind === 'refused') throw new CliError(opening.message);
+  return opening.editor;
+}
+
+/** Where a destination stands in the config file. Throws `CliError` where it does not. */
+export function indexOf(name: string, { own, managed, file }: ConfigEditor, { policy }: RelayPaths): number {
+  const index = own.findIndex((one) => one !== undefined && isSameName(one, name));
+  if (index >= 0) return index;
+  if (managed.some((one) => isSameName(one, name))) {
+    throw new CliError(`"${name}" comes from the policy ${policy.file}: an administrator has to change it there.`);
+  }
+  const names = own.filter((one) => one !== undefined);
+  const known = names.length === 0 ? 'It has none' : `It has ${names.join(', ')}`;
+  throw new CliError(`There is no destination "${name}" in ${file}. ${known}.`);
+}
+
+export function isSameName(one: string, other: string): boolean {
+  return one.toLowerCase() === other.toLowerCase();
+}
+
+/** Refuses a text with a mistake that the file did not have before. `done`: what did not happen, as in "was not added". */
+export function refuseMistakes(editor: ConfigEditor, text: string, name: string, done: string): void {
+  const [first] = editor.check(text).problems;
+  if (first === undefined) return;
+  const key = first.key.replace(/^destinations\[\d+\]\.?/, '') || 'the destination';
+  throw new CliError(`"${name}" ${done}: ${key} should be ${first.expected}, and is ${first.found}.`);
+}
+
+/** What the running relay made of a change. */
+export type Uptake = 'taken-up' | 'not-running' | 'unconfirmed';
+
+const waitMs = 5_000;
+const pollMs = 100;
+
+/** Writes the config file and waits until the relay says that it has taken the change up. Throws `CliError` where it cannot be written. */
+export async function save(
+  editor: ConfigEditor,
+  text: string,
+  { paths, io, isTaken }: { paths: RelayPaths; io: Io; isTaken: (status: HealthSnapshot) => boolean },
+): Promise<Uptake> {
+  try {
+    await editor.save(text);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new CliError(`${editor.file} cannot be written (${reason}). Nothing was changed.`);
+  }
+  const client = controlClient(paths.stateDir, io.clock);
+  try {
+    const startMs = io.clock.monotonicMs();
+    for (;;) {
+      const reply = await client.call('status', {});
+      if (reply.kind === 'not-running') return 'not-running';
+      if (reply.kind === 'ok' && isTaken(reply.value)) return 'taken-up';
+      if (io.clock.monotonicMs() - startMs > waitMs) return 'unconfirmed';
+      await new Promise<void>((resolve) => void io.clock.after(pollMs, resolve));
+    }
+  } finally {
+    client.close();
+  }
+}
+
+export function uptakeWords(uptake: Uptake, { stateDir, configFile }: RelayPaths): string {
+  switch (uptake) {
+    case 'taken-up':
+      return 'The relay has taken it up.';
+    case 'not-running':
+      return `The relay does not run on ${stateDir}: it takes this up when it starts.`;
+    case 'unconfirmed':
+      return `The relay on ${stateDir} has not taken it up yet. Does it use ${configFile}? See \`span-relay status\`.`;
+  }
+}

@@ -1,0 +1,43 @@
+import { type Signal, signals } from '../../shared/signal.ts';
+import { type Destination, publicEndpoint, signalUrl } from '../core/delivery/destination.ts';
+
+/** Where each signal of a destination goes, as it may be shown. */
+export function publicAddresses(
+  destination: Destination,
+): readonly { readonly signal: Signal; readonly url: string }[] {
+  return destination.signals.flatMap((signal) => {
+    const url = signalUrl(destination, signal);
+    const shown = url === undefined ? null : publicEndpoint({ ...destination, endpoint: url, signalEndpoints: {} });
+    return shown === null ? [] : [{ signal, url: shown }];
+  });
+}
+
+/** Address, protocol and signals in one sentence. */
+export function addressWords(destination: Destination): string {
+  const { protocol, signals: taken, signalEndpoints, endpoint } = destination;
+  const kinds = taken.length === signals.length ? 'all signals' : taken.join(' and ');
+  if (Object.keys(signalEndpoints).length === 0) return `${publicEndpoint(destination)}, ${protocol}, ${kinds}`;
+  const own = publicAddresses(destination).filter(({ signal }) => signalEndpoints[signal] !== undefined);
+  const rest = taken.filter((signal) => signalEndpoints[signal] === undefined);
+  const base = publicEndpoint({ ...destination, endpoint, signalEndpoints: {} });
+  return [
+    ...own.map(({ signal, url }) => `${signal} to ${url}`),
+    ...(rest.length === 0 ? [] : [`${rest.join(' and ')} to ${base}`]),
+    protocol,
+  ].join(', ');
+}
+
+/** Where the credential comes from, never the credential. */
+export function credentialWords({ credential, headers }: Destination): string {
+  if (credential === undefined) {
+    const names = Object.keys(headers);
+    return names.length === 0 ? 'no token' : `no token; always sends ${names.join(', ')}`;
+  }
+  const { header, tokens, tokenFile } = credential;
+  const given = [
+    ...tokens.map(({ source }) => (source === 'policy' ? 'from the policy' : 'from the config file')),
+    ...(tokenFile === undefined ? [] : [`in ${tokenFile}`]),
+  ];
+  const presented = `what Claude Code presents in ${header}`;
+  return `token: ${[...given, presented].join(', else ')}`;
+}
