@@ -7,7 +7,7 @@ import { readGitSettings } from './read-git.ts';
 import type { SourcePlaces } from './read-source.ts';
 import { resolveRule, type TemplateValues } from './resolve.ts';
 import type { AttributeRule } from './rules.ts';
-import { parseTemplate, type TemplateSource } from './template.ts';
+import { parseTemplate, type TemplatePart, type TemplateSource } from './template.ts';
 
 /** Puts the attributes that tell whose telemetry it is on requests. */
 export interface Attribution {
@@ -22,7 +22,7 @@ export interface Attribution {
   /**
    * Reads the files that templates take their values from: to be called before the first request, then every minute, and when
    * the config has changed or the machine has woken. Never rejects. The first time it reads all of them, so that no request
-   * has to wait for the value of its attributes; later those that rules have asked for.
+   * has to wait for the value of its attributes; later those that rules have asked for, also by itself when they first do.
    */
   refresh(): Promise<void>;
 }
@@ -55,14 +55,19 @@ export function createAttribution(options: AttributionOptions): Attribution {
   function prepare(rules: readonly AttributeRule[]): Prepared {
     const known = prepared.get(rules);
     if (known?.values === values) return known;
-    for (const part of rules.flatMap(({ value }) => parseTemplate(value))) {
-      if (part.kind === 'template') wanted.add(part.source);
-    }
+    want(rules.flatMap(({ value }) => parseTemplate(value)));
     const resolved = rules.map((rule) => resolveRule(rule, values));
     for (const [index, rule] of rules.entries()) logOutcome(rule, resolved[index]);
     const fresh = { values, resolved };
     prepared.set(rules, fresh);
     return fresh;
+  }
+
+  /** What was read for nobody in particular may be old by the time that somebody asks for it. */
+  function want(parts: readonly TemplatePart[]): void {
+    const before = wanted.size;
+    for (const part of parts) if (part.kind === 'template') wanted.add(part.source);
+    if (wanted.size > before) void refresh();
   }
 
   function enricherOf(rules: readonly AttributeRule[]): Enricher {
@@ -95,17 +100,19 @@ export function createAttribution(options: AttributionOptions): Attribution {
     if (signatureOf(fresh) !== signatureOf(values)) values = fresh;
   }
 
+  function refresh(): Promise<void> {
+    // One after the other: what was asked for while one was at work may have come too late for it.
+    reading = reading.then(read).catch((error: unknown) => {
+      // Not the message: it may quote what was being read.
+      log.error('attributes could not be read anew', { error: error instanceof Error ? error.name : typeof error });
+    });
+    return reading;
+  }
+
   return {
     enrich: (rules, signal, body) => (rules.length === 0 ? body : enricherOf(rules).enrich(signal, body)),
     resolve: (rules) => prepare(rules).resolved,
-    refresh() {
-      // One after the other: what was asked for while one was at work may have come too late for it.
-      reading = reading.then(read).catch((error: unknown) => {
-        // Not the message: it may quote what was being read.
-        log.error('attributes could not be read anew', { error: error instanceof Error ? error.name : typeof error });
-      });
-      return reading;
-    },
+    refresh,
   };
 }
 

@@ -5,6 +5,7 @@ import type { AttributeRule } from '../../../../src/main/core/attribution/rules.
 import { lineLog } from '../../../../src/main/core/log.ts';
 import { decodeRequest } from '../../../../src/main/core/otlp/decode.ts';
 import { recorded } from '../../../support/recordings.ts';
+import { until } from '../../../support/until.ts';
 import { type FilesInMemory, inMemory } from './in-memory.ts';
 
 const rule = (value: string, key = 'team'): AttributeRule => ({ key, value, override: false });
@@ -137,9 +138,20 @@ describe('attribution', () => {
     await attribution.refresh();
     expect(read).toEqual([]);
 
-    expect(attribution.resolve([rule('${claude:account.email}')])).toMatchObject([{ value: 'jo@example.com' }]);
+    const rules = [rule('${claude:account.email}')];
+    expect(attribution.resolve(rules)).toMatchObject([{ value: 'jo@example.com' }]);
+    read.length = 0;
     await attribution.refresh();
-    expect(read).toEqual(['/home/me/.claude.json']);
+    expect(new Set(read)).toEqual(new Set(['/home/me/.claude.json']));
+  });
+
+  it('reads anew what is asked for the first time, long after it was read', async () => {
+    const { attribution, files } = await attributionWith(gitconfig);
+    files['/home/me/.gitconfig'] = '[user]\nemail = new@example.com\n';
+    const rules = [rule('${git:user.email}')];
+    attribution.resolve(rules);
+
+    await until('it is read', () => JSON.stringify(attribution.resolve(rules)).includes('new@example.com'));
   });
 
   it('logs once what is not sent and why, and when it is, and never a value', async () => {
