@@ -52,6 +52,8 @@ export const controlSchema = {
   quarantineDiscard: returns<QuarantineChange>()(v.strictObject({ id })),
   /** The encoded request. Fails with `not-found`. */
   quarantinePayload: returns<QuarantinePayload>()(v.strictObject({ id })),
+  /** Reads policy and config now; answers when what they say is in force. */
+  reload: returns<ConfigFiles>()(nothing),
   /** A replacement process asks the running one to stop in its favour. */
   handOver: returns<Readonly<Record<string, never>>>()(nothing),
   stop: returns<Readonly<Record<string, never>>>()(nothing),
@@ -95,6 +97,13 @@ export interface SendTestReport {
   readonly results: readonly SendTestResult[];
   /** Who got the test beside them, because it takes the same way as all telemetry: names. */
   readonly alsoTo: readonly string[];
+}
+
+/** The files that a relay follows. */
+export interface ConfigFiles {
+  readonly configFile: string;
+  /** Null where no policy is looked for. */
+  readonly policyFile: string | null;
 }
 
 export interface QuarantineListing {

@@ -40,6 +40,7 @@ function handlers(some: Partial<ControlHandlers> = {}): ControlHandlers {
     quarantineRetry: ({ id }) => Promise.resolve({ done: id === 1 }),
     quarantineDiscard: unused,
     quarantinePayload: unused,
+    reload: unused,
     handOver: () => Promise.resolve({}),
     stop: () => Promise.resolve({}),
     ...some,

@@ -9,13 +9,15 @@ export interface ChildOptions {
   /** All of its environment. */
   readonly env: NodeJS.ProcessEnv;
   readonly cwd?: string;
+  /** What it reads from standard input, which is closed where this is absent. */
+  readonly input?: string;
   /** From file descriptor 3 on. */
   readonly inherit?: readonly Exclude<StdioOptions, string>[number][];
   /** True where what it starts itself is to be killed with it; it has no effect on Windows. */
   readonly ownGroup?: boolean;
 }
 
-/** A program in a process of its own, with standard input closed: to be watched and killed. Never outlives this process. */
+/** A program in a process of its own: to be watched and killed. Never outlives this process. */
 export interface Child {
   /** Undefined when it could not be started. */
   readonly pid: number | undefined;
@@ -39,10 +41,12 @@ process.on('exit', () => {
 });
 
 export function startChild(program: string, args: readonly string[], options: ChildOptions): Child {
-  const { env, cwd, inherit = [] } = options;
+  const { env, cwd, input, inherit = [] } = options;
   const ownGroup = options.ownGroup === true && process.platform !== 'win32';
-  const stdio = ['ignore', 'pipe', 'pipe', ...inherit] satisfies StdioOptions;
+  const stdio = [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', ...inherit] satisfies StdioOptions;
   const spawned: ChildProcess = spawn(program, args, { env, cwd, stdio, detached: ownGroup });
+  // Whoever does not read it may close it.
+  spawned.stdin?.on('error', () => undefined).end(input);
   const startedAt = performance.now();
   let endedAt: number | undefined;
   let stdout = '';

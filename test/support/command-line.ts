@@ -17,8 +17,8 @@ export function startCommand(args: readonly string[], env: Variables = {}): Chil
 export type Finished = Omit<ProcessResult, 'durationMs'>;
 
 /** Runs the command line to its end, in the same environment. Kills it when it takes longer than a minute. */
-export async function runCommand(args: readonly string[], env: Variables = {}): Promise<Finished> {
-  const options = { env: environment(env), timeoutMs: commandTimeoutMs };
+export async function runCommand(args: readonly string[], env: Variables = {}, input?: string): Promise<Finished> {
+  const options = { env: environment(env), timeoutMs: commandTimeoutMs, ...(input === undefined ? {} : { input }) };
   const { exitCode, stdout, stderr } = await runProcess(process.execPath, [cliFile, ...args], options);
   return { exitCode, stdout, stderr };
 }

@@ -11,11 +11,13 @@ export interface ProcessResult {
 export interface ProcessOptions {
   readonly env: NodeJS.ProcessEnv;
   readonly cwd?: string;
+  /** What it reads from standard input, which is closed where this is absent. */
+  readonly input?: string;
   readonly timeoutMs: number;
 }
 
 /**
- * Runs a program to its end with standard input closed. Kills it, and on POSIX what it started, when it takes longer than
+ * Runs a program to its end. Kills it, and on POSIX what it started, when it takes longer than
  * `timeoutMs`. Rejects when it cannot be started.
  */
 export async function runProcess(

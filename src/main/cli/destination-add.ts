@@ -54,9 +54,7 @@ export const add: DestinationAction = async (args, io) => {
   const text = appendTo(await withoutStaleRename(editor, name, paths, io), 'destinations', entry);
   refuseMistakes(editor, text, name, 'was not added');
   const added = editor.check(text).resolved.config.destinations.find((known) => isSameName(known.name, name));
-  const isTaken = ({ destinations }: { destinations: readonly { name: string }[] }) =>
-    destinations.some((known) => isSameName(known.name, name));
-  const uptake = await save(editor, text, { paths, io, isTaken });
+  const uptake = await save(editor, text, paths, io);
   if (values.json) {
     io.out(`${JSON.stringify({ added: name, configFile: editor.file, uptake })}\n`);
     return exitCodes.ok;
@@ -143,7 +141,7 @@ function headers(given: readonly string[] | undefined): Readonly<Record<string, 
   if (secret === undefined) return all;
   throw usageError(
     'destination',
-    `--header is not for ${secret}, because other users can see the arguments of a program. Use --token - with --credential-header ${secret}.`,
+    `--header is not for ${secret}, because other users can see the arguments of a program. Use --token -, with --credential-header ${secret} where the preset has no header.`,
   );
 }
 

@@ -21,14 +21,7 @@ export const remove: DestinationAction = async (args, io) => {
   const owed = await owedTo(name, paths, io);
   const text = removeFrom(editor.text, 'destinations', index);
   const isManaged = editor.managed.some((one) => isSameName(one, name));
-  const uptake = await save(editor, text, {
-    paths,
-    io,
-    isTaken: ({ destinations, findings }) =>
-      isManaged ||
-      !destinations.some((one) => one.name === name) ||
-      findings.some(({ id, source }) => id === 'destination.removed-with-backlog' && source === name),
-  });
+  const uptake = await save(editor, text, paths, io);
   if (values.json) {
     io.out(`${JSON.stringify({ removed: name, configFile: editor.file, owedPoints: owed.points, uptake })}\n`);
     return exitCodes.ok;
@@ -72,12 +65,7 @@ export const rename: DestinationAction = async (args, io) => {
       : setMember(renamed, 'destinations', index, { key: 'formerly', value: formerly, after: 'name' });
   refuseMistakes(editor, text, old, 'was not renamed');
   const owed = await owedTo(old, paths, io);
-  const uptake = await save(editor, text, {
-    paths,
-    io,
-    isTaken: ({ destinations }) =>
-      destinations.some((one) => one.name === to) && !destinations.some((one) => one.name === old),
-  });
+  const uptake = await save(editor, text, paths, io);
   if (values.json) {
     io.out(`${JSON.stringify({ renamed: old, to, configFile: editor.file, owedPoints: owed.points, uptake })}\n`);
     return exitCodes.ok;

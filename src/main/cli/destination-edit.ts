@@ -1,4 +1,3 @@
-import type { HealthSnapshot } from '../../shared/health.ts';
 import { controlClient } from '../core/control/client.ts';
 import { type ConfigEditor, openConfigEditor } from '../core/policy/config-editor.ts';
 import type { RelayPaths } from '../core/policy/paths.ts';
@@ -33,39 +32,31 @@ export function refuseMistakes(editor: ConfigEditor, text: string, name: string,
   const [first] = editor.check(text).problems;
   if (first === undefined) return;
   const key = first.key.replace(/^destinations\[\d+\]\.?/, '') || 'the destination';
-  throw new CliError(`"${name}" ${done}: ${key} should be ${first.expected}, and is ${first.found}.`);
+  const is = first.found === 'nothing' ? 'is missing' : `is ${first.found}`;
+  throw new CliError(`"${name}" ${done}: ${key} should be ${first.expected}, and ${is}.`);
 }
 
 /** What the running relay made of a change. */
-export type Uptake = 'taken-up' | 'not-running' | 'unconfirmed';
+export type Uptake = 'taken-up' | 'not-running' | 'other-config' | 'unconfirmed';
 
-const waitMs = 5_000;
-const pollMs = 100;
-
-/** Writes the config file and waits until the relay says that it has taken the change up. Throws `CliError` where it cannot be written. */
-export async function save(
-  editor: ConfigEditor,
-  text: string,
-  { paths, io, isTaken }: { paths: RelayPaths; io: Io; isTaken: (status: HealthSnapshot) => boolean },
-): Promise<Uptake> {
+/** Writes the config file and lets the relay take it up, where one runs. Throws `CliError` where it cannot be written. */
+export async function save(editor: ConfigEditor, text: string, { stateDir }: RelayPaths, io: Io): Promise<Uptake> {
   try {
     await editor.save(text);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new CliError(`${editor.file} cannot be written (${reason}). Nothing was changed.`);
   }
-  const client = controlClient(paths.stateDir, io.clock);
-  try {
-    const startMs = io.clock.monotonicMs();
-    for (;;) {
-      const reply = await client.call('status', {});
-      if (reply.kind === 'not-running') return 'not-running';
-      if (reply.kind === 'ok' && isTaken(reply.value)) return 'taken-up';
-      if (io.clock.monotonicMs() - startMs > waitMs) return 'unconfirmed';
-      await new Promise<void>((resolve) => void io.clock.after(pollMs, resolve));
-    }
-  } finally {
-    client.close();
+  const client = controlClient(stateDir, io.clock);
+  const reply = await client.call('reload', {});
+  client.close();
+  switch (reply.kind) {
+    case 'not-running':
+      return 'not-running';
+    case 'error':
+      return 'unconfirmed';
+    case 'ok':
+      return reply.value.configFile === editor.file ? 'taken-up' : 'other-config';
   }
 }
 
@@ -75,7 +66,9 @@ export function uptakeWords(uptake: Uptake, { stateDir, configFile }: RelayPaths
       return 'The relay has taken it up.';
     case 'not-running':
       return `The relay does not run on ${stateDir}: it takes this up when it starts.`;
+    case 'other-config':
+      return `The relay on ${stateDir} follows another config file than ${configFile}. Name that one with --config.`;
     case 'unconfirmed':
-      return `The relay on ${stateDir} has not taken it up yet. Does it use ${configFile}? See \`span-relay status\`.`;
+      return 'The relay has not said that it has taken it up. See `span-relay status`.';
   }
 }

@@ -44,7 +44,7 @@ export const importSettings: DestinationAction = async (args, io) => {
   const { text, replaced } = edited(editor, imported, values.replace);
   refuseMistakes(editor, text, imported.name, 'was not imported');
   const after = editor.check(text).resolved;
-  const uptake = values['dry-run'] ? undefined : await save(editor, text, { paths, io, isTaken: takes(imported.name) });
+  const uptake = values['dry-run'] ? undefined : await save(editor, text, paths, io);
   const settings = { env: await envFor(after, imported, paths, io) };
   const told = { imported, after, settings, uptake, replaced };
   io.out(values.json ? `${JSON.stringify(asJson(told, editor))}\n` : asText(told, editor, paths, io));
@@ -88,11 +88,6 @@ function edited(editor: ConfigEditor, { name, entry }: ImportedDestination, repl
   throw new CliError(
     `There is already a destination "${editor.own[index]}" in ${editor.file}. Give --replace to put these settings in its place, or another name with --name.`,
   );
-}
-
-function takes(name: string) {
-  return ({ destinations }: { readonly destinations: readonly { readonly name: string }[] }) =>
-    destinations.some((one) => isSameName(one.name, name));
 }
 
 async function envFor(after: ResolvedConfig, { kept }: ImportedDestination, { stateDir }: RelayPaths, io: Io) {

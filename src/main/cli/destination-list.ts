@@ -1,6 +1,6 @@
 import type { DestinationState, HealthSnapshot } from '../../shared/health.ts';
 import { signals } from '../../shared/signal.ts';
-import { countOf } from '../../shared/wording.ts';
+import { countOf, listOf } from '../../shared/wording.ts';
 import { controlClient } from '../core/control/client.ts';
 import type { HeldDestination } from '../core/policy/config.ts';
 import type { ConfigEditor } from '../core/policy/config-editor.ts';
@@ -136,7 +136,7 @@ function paragraph(
 }
 
 function heldParagraph({ name, signals: held, mistake }: HeldDestination, io: Io): string {
-  const kinds = held.length === signals.length ? 'everything' : held.join(' and ');
+  const kinds = held.length === signals.length ? 'everything' : listOf(held);
   return [
     `${io.style('red', '✗')} ${io.style('bold', name)}: nothing is sent until its mistake is corrected, ${kinds} is kept`,
     wrap(mistake, io.columns(), '  '),

@@ -1,3 +1,4 @@
+import { listOf } from '../../shared/wording.ts';
 import { controlClient } from '../core/control/client.ts';
 import { commonOptions, jsonOption, parseArguments, pathsFrom, policyOption, wholeNumber } from './arguments.ts';
 import { CliError, exitCodes, usageError } from './cli-error.ts';
@@ -36,6 +37,6 @@ export const test: DestinationAction = async (args, io) => {
 
 function alsoToWords(names: readonly string[], columns: number): readonly string[] {
   if (names.length === 0) return [];
-  const got = `${names.join(' and ')} ${names.length === 1 ? 'gets' : 'get'} it too`;
+  const got = `${listOf(names)} ${names.length === 1 ? 'gets' : 'get'} it too`;
   return [wrap(`The test takes the way of all telemetry: ${got}, and it is in everybody's books.`, columns)];
 }

@@ -1,4 +1,5 @@
 import { type Signal, signals } from '../../shared/signal.ts';
+import { listOf } from '../../shared/wording.ts';
 import { type Destination, publicEndpoint, signalUrl } from '../core/delivery/destination.ts';
 
 /** Where each signal of a destination goes, as it may be shown. */
@@ -15,14 +16,14 @@ export function publicAddresses(
 /** Address, protocol and signals in one sentence. */
 export function addressWords(destination: Destination): string {
   const { protocol, signals: taken, signalEndpoints, endpoint } = destination;
-  const kinds = taken.length === signals.length ? 'all signals' : taken.join(' and ');
+  const kinds = taken.length === signals.length ? 'all signals' : listOf(taken);
   if (Object.keys(signalEndpoints).length === 0) return `${publicEndpoint(destination)}, ${protocol}, ${kinds}`;
   const own = publicAddresses(destination).filter(({ signal }) => signalEndpoints[signal] !== undefined);
   const rest = taken.filter((signal) => signalEndpoints[signal] === undefined);
   const base = publicEndpoint({ ...destination, endpoint, signalEndpoints: {} });
   return [
     ...own.map(({ signal, url }) => `${signal} to ${url}`),
-    ...(rest.length === 0 ? [] : [`${rest.join(' and ')} to ${base}`]),
+    ...(rest.length === 0 ? [] : [`${listOf(rest)} to ${base}`]),
     protocol,
   ].join(', ');
 }

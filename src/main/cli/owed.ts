@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { LedgerRow } from '../../shared/ledger.ts';
 import { pointNoun } from '../../shared/signal.ts';
-import { countOf } from '../../shared/wording.ts';
+import { countOf, listOf } from '../../shared/wording.ts';
 import type { RelayPaths } from '../core/policy/paths.ts';
 import { spoolFiles } from '../core/spool/files.ts';
 import type { Io } from './io.ts';
@@ -29,5 +29,5 @@ export interface Owed {
 export async function owedTo(name: string, paths: RelayPaths, io: Io): Promise<Owed> {
   const rows = (await ledgerOf(paths, io)).filter(({ destination, pending }) => destination === name && pending > 0);
   const parts = rows.map(({ signal, pending }) => countOf(pending, pointNoun[signal].slice(0, -1)));
-  return { points: rows.reduce((sum, { pending }) => sum + pending, 0), words: parts.join(' and ') };
+  return { points: rows.reduce((sum, { pending }) => sum + pending, 0), words: listOf(parts) };
 }

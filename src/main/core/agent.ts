@@ -186,14 +186,15 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
     await spool.setLimits(limitsOf(loaded));
   };
   let applied: LoadedConfig | undefined;
+  let inForce = Promise.resolve();
   const apply = (loaded: LoadedConfig): void => {
     logConfig(log, loaded, applied);
     applied = loaded;
     credentialHeaders = credentialHeadersOf(loaded);
     void attribution.refresh();
-    Promise.all([applyConfig(loaded), receivers.move(loaded.config.listen)]).catch((error: unknown) =>
-      log.error('the config could not be applied', { error: String(error) }),
-    );
+    const report = (error: unknown) => log.error('the config could not be applied', { error: String(error) });
+    inForce = applyConfig(loaded).catch(report);
+    receivers.move(loaded.config.listen).catch(report);
   };
   // Requests wait until the spool knows for whom they are.
   await spool.setDestinations(spoolDestinations(config.current)).catch((error: unknown) => {
@@ -235,6 +236,12 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
           machineId: machine.id,
           exporters,
         }),
+      reload: async () => {
+        await config.reload();
+        await inForce;
+        const { file: configFile, policy } = config.current;
+        return { configFile, policyFile: policy.file };
+      },
       stop: () => void agent.stop(),
     }),
   });

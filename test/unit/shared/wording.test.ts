@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { countOf, formatBytes, formatDuration, relativeTime } from '../../../src/shared/wording.ts';
+import { countOf, formatBytes, formatDuration, listOf, relativeTime } from '../../../src/shared/wording.ts';
 
 test.each([
   [0, '0 requests'],
@@ -39,4 +39,14 @@ test.each([
   [40_000, 'in 40 s'],
 ])('a moment that is %i ms away', (distanceMs, words) => {
   expect(relativeTime(1_000_000 + distanceMs, 1_000_000)).toBe(words);
+});
+
+test.each([
+  [[], ''],
+  [['a'], 'a'],
+  [['a', 'b'], 'a and b'],
+  [['a', 'b', 'c'], 'a, b and c'],
+])('%j as a list', (words, list) => {
+  expect(listOf(words)).toBe(list);
+  expect(listOf(words, 'or')).toBe(list.replace('and', 'or'));
 });

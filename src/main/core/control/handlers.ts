@@ -48,6 +48,7 @@ export function agentHandlers(parts: {
   readonly spool: Spool;
   readonly status: () => HealthSnapshot;
   readonly sendTest: ControlHandlers['sendTest'];
+  readonly reload: ControlHandlers['reload'];
   /** Begins to stop; the answer goes out meanwhile. */
   readonly stop: () => void;
 }): ControlHandlers {
@@ -59,6 +60,7 @@ export function agentHandlers(parts: {
     ...spoolHandlers(parts.spool),
     status: async () => parts.status(),
     sendTest: parts.sendTest,
+    reload: parts.reload,
     handOver: stop,
     stop,
   };

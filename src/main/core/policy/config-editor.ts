@@ -44,7 +44,7 @@ export async function openConfigEditor(file: string, policyFile: PolicyFile): Pr
   if (!json.ok) {
     const { line, column, expected, found } = json;
     const place = `line ${line}, column ${column}: expected ${expected}, found ${found}`;
-    return refused(`${file} is not valid JSON (${place}). Correct that first; nothing was changed.`);
+    return refused(`${file} is not valid JSON (${place}). Correct that first.`);
   }
   if (!v.is(anObject, json.value)) {
     return refused(`${file} holds ${describeKind(json.value)} instead of a JSON object. Correct that first.`);

@@ -1,7 +1,7 @@
 import { isAbsolute } from 'node:path';
 import * as v from 'valibot';
 import { signals } from '../../../shared/signal.ts';
-import { formatNumber } from '../../../shared/wording.ts';
+import { formatNumber, listOf } from '../../../shared/wording.ts';
 import { attributeKey, attributeKeyWords, attributeLimits } from '../attribution/rules.ts';
 import { protocols } from '../delivery/destination.ts';
 import { isProxy, proxyWords } from './endpoint.ts';
@@ -100,10 +100,11 @@ const parameterValue = v.message(v.pipe(v.string(), v.trim(), v.minLength(1), v.
 
 const url = v.string('an http(s) URL such as https://otel.example.com');
 
-/** A list of words as a sentence has it: `"a", "b" or "c"`. */
 function anyOf(words: readonly string[]): string {
-  const quoted = words.map((word) => JSON.stringify(word));
-  return quoted.length < 2 ? quoted.join('') : `${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}`;
+  return listOf(
+    words.map((word) => JSON.stringify(word)),
+    'or',
+  );
 }
 
 /** Each key by itself; what only shows when keys are seen together is checked in `destination-checks.ts`. */

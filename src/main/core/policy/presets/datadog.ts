@@ -18,7 +18,7 @@ export const datadog: Preset = {
   hosts: /(?:^|\.)(?:datadoghq\.(?:com|eu)|ddog-gov\.com)$/,
   parameters: {
     site: {
-      description: "the Datadog site, as in the address of Datadog's pages without app.",
+      description: 'the Datadog site (the address of its pages without "app.")',
       example: 'us5.datadoghq.com',
       pattern: /^(?:(?:[a-z]{2}\d\.)?datadoghq\.com|datadoghq\.eu|ddog-gov\.com)$/,
     },
