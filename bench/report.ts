@@ -188,13 +188,14 @@ function renderRestart({ start, afterKill, planned }: Restart): string {
   ].join('\n\n');
 }
 
-function renderDrain({ requests, repetitions, cleanMs, afterOutageMs, backoffMs }: Drain): string {
+function renderDrain({ requests, repetitions, cleanMs, afterOutageMs, backoffMs, otherProtocols }: Drain): string {
   return [
     `### Drain of ${count(requests)} stored requests`,
     table(
       ['', `median of ${repetitions}`],
       [
         ['relay started with a vendor that is up: start of the process to nothing pending', ms(cleanMs)],
+        ...otherProtocols.map((row) => [`the same over ${row.protocol}, once`, ms(row.cleanMs)]),
         ['vendor back after 503s: first request that it took to nothing pending', ms(afterOutageMs)],
         ['before that, the wait until the relay tried again', ms(backoffMs)],
       ],

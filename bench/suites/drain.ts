@@ -17,6 +17,8 @@ export interface Drain {
   readonly afterOutageMs: number;
   /** From the vendor's return to the first request that it took: the backoff. */
   readonly backoffMs: number;
+  /** `cleanMs` over the other protocols, each once. */
+  readonly otherProtocols: readonly { readonly protocol: string; readonly cleanMs: number }[];
 }
 
 const pollEveryMs = 10;
@@ -32,10 +34,16 @@ export async function measureDrain({ quick, say }: Context): Promise<Drain> {
   const outages: Awaited<ReturnType<typeof afterOutage>>[] = [];
   for (let repetition = 1; repetition <= repetitions; repetition++) {
     say(`drain: repetition ${repetition} of ${repetitions}`);
-    clean.push(await withCopy(full, cleanDrain));
+    clean.push(await withCopy(full, (folder) => cleanDrain(folder)));
     outages.push(await withCopy(full, afterOutage));
   }
+  const otherProtocols: Drain['otherProtocols'][number][] = [];
+  for (const protocol of ['http/json', 'grpc']) {
+    say(`drain: over ${protocol}`);
+    otherProtocols.push({ protocol, cleanMs: await withCopy(full, (folder) => cleanDrain(folder, protocol)) });
+  }
   return {
+    otherProtocols,
     requests,
     repetitions,
     cleanMs: median(clean),
@@ -50,9 +58,9 @@ async function withCopy<T>(full: Folder, measure: (folder: Folder) => Promise<T>
   return await measure(folder);
 }
 
-async function cleanDrain(folder: Folder): Promise<number> {
-  await using vendor = await startVendor();
-  await writeConfig(folder.path, { endpoint: vendor.url });
+async function cleanDrain(folder: Folder, protocol = 'http/protobuf'): Promise<number> {
+  await using vendor = await startVendor(protocol === 'grpc' ? 'grpc-vendor' : 'vendor');
+  await writeConfig(folder.path, { destinations: [{ name: 'span', endpoint: vendor.url, protocol }] });
   const startedAt = performance.now();
   await using relay = startRelay(folder.path);
   await relay.ready;

@@ -13,7 +13,7 @@ export interface RelayConfig {
   /** The base URL of the one destination; without it data is kept for a destination to come. */
   readonly endpoint?: string;
   /** In its place, several. */
-  readonly destinations?: readonly { readonly name: string; readonly endpoint: string }[];
+  readonly destinations?: readonly { readonly name: string; readonly endpoint: string; readonly protocol?: string }[];
 }
 
 /** The built relay as a process of its own. */

@@ -9,8 +9,9 @@ export interface Vendor extends AsyncDisposable {
   count(): Promise<{ readonly answered: number; readonly firstAt: number | null }>;
 }
 
-export async function startVendor(): Promise<Vendor> {
-  const child: Child = startProgram('vendor');
+/** `grpc-vendor` takes everything and knows none of the questions. */
+export async function startVendor(program: 'vendor' | 'grpc-vendor' = 'vendor'): Promise<Vendor> {
+  const child: Child = startProgram(program);
   const [, port] = await child.line(/^(\d+)$/);
   const url = `http://127.0.0.1:${port}`;
   return {
