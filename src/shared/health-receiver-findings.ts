@@ -24,12 +24,23 @@ function httpPortFindings({ http }: HealthFacts): NotedFinding[] {
 }
 
 /** Only where exports come by gRPC is anything lost by it. */
-function grpcPortFindings({ grpc, grpcUsed }: HealthFacts): NotedFinding[] {
+function grpcPortFindings({ grpc, grpcUsed, http, config }: HealthFacts): NotedFinding[] {
   if (grpc.state !== 'port-taken') return [];
   const holder = grpc.holder ?? 'another program';
   const title = `Port ${grpc.port}, for exports by gRPC, is taken by ${holder}`;
   const source = `127.0.0.1:${grpc.port}`;
   const seen = `port ${grpc.port} on 127.0.0.1 is held by ${holder}`;
+  if (grpc.port === http.port) {
+    const words = {
+      seen: `listen.http and listen.grpc are both ${http.port}`,
+      effect: 'exports by gRPC are refused',
+      source,
+    };
+    const fix = `Give listen.grpc another port in ${config.file}.`;
+    return [
+      note('receiver.grpc-port-taken', words, { title: `Port ${http.port} cannot be for HTTP and gRPC at once`, fix }),
+    ];
+  }
   if (!grpcUsed) {
     const effect = 'exports by gRPC would not reach the relay; those by HTTP do';
     return [note('receiver.grpc-port-taken', { seen, effect, source }, { title })];

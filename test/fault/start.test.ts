@@ -4,6 +4,7 @@ import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
+import { grpcClient } from '../support/grpc-client.ts';
 import { numberedRequest, numbersTakenBy, post } from '../support/numbered-requests.ts';
 import { openTestSpool } from '../support/open-test-spool.ts';
 import { freePort, makeHome, type RelayHome, startRelay } from '../support/relay.ts';
@@ -139,6 +140,24 @@ test.runIf(process.platform !== 'win32')('sockets that a supervisor opened are u
   expect(relay.port).toBe(port);
   expect(await post(relay.port, 'metrics', numberedRequest('metrics', 1))).toBe(200);
   expect((await relay.status()).listen.http).toEqual({ port: relay.port, state: 'listening' });
+});
+
+test.runIf(process.platform === 'linux').each([
+  ['their names', 'grpc:http', ['grpc', 'http']],
+  ['their ports', undefined, ['http', 'grpc']],
+] as const)('sockets for both protocols are told apart by %s', async (_, names, protocols) => {
+  const supervisors = [hangUp(), hangUp()];
+  const ports = [await listen(supervisors[0] ?? hangUp()), await listen(supervisors[1] ?? hangUp())];
+  await using home = await makeHome({ listen: { grpc: names === undefined ? ports[1] : await freePort() } });
+  const env = { LISTEN_FDS: '2', ...(names !== undefined && { LISTEN_FDNAMES: names }) };
+  await using relay = startRelay(home, { inherit: supervisors.map(descriptorOf), env });
+  for (const supervisor of supervisors) supervisor.close();
+  await relay.ready;
+
+  expect([relay.port, relay.grpcPort]).toEqual([ports[protocols.indexOf('http')], ports[protocols.indexOf('grpc')]]);
+  expect(await post(relay.port, 'metrics', numberedRequest('metrics', 1))).toBe(200);
+  using client = grpcClient(relay.grpcPort);
+  expect(await client.export('metrics', numberedRequest('metrics', 2))).toMatchObject({ code: 0 });
 });
 
 test('systemd starts the relay with the first request, which is acknowledged', async ({ skip }) => {

@@ -37,6 +37,7 @@ export class Listeners {
   #port: number;
   #attempts = 0;
   #closed = false;
+  #closing: Promise<void> | undefined;
   #facts: ListenFacts;
   #cancelRetry: () => void = () => undefined;
   #attempting: Promise<void> = Promise.resolve();
@@ -63,8 +64,12 @@ export class Listeners {
   }
 
   /** Stops listening and trying. Connections go on. */
-  async close(): Promise<void> {
-    if (this.#closed) return;
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     this.#closed = true;
     this.#cancelRetry();
     await this.#attempting;

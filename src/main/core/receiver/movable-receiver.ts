@@ -8,6 +8,8 @@ export interface MovableReceiver extends Receiver {
    * tried, and `facts` tells of it.
    */
   move(port: number): Promise<void>;
+  /** Gives up its port for somebody else to take; listens again when it is moved. Resolves when the port is free. */
+  vacate(): Promise<void>;
 }
 
 export interface MovableReceiverOptions {
@@ -56,6 +58,13 @@ export function createMovableReceiver({ port, create, drainMs }: MovableReceiver
       current = createAt(wanted);
       await current.start();
     },
+    async vacate() {
+      const left = former ? [current, former] : [current];
+      former = undefined;
+      await Promise.all(left.map((receiver) => receiver.close()));
+      for (const receiver of left) leave(receiver);
+    },
+    close: () => current.close(),
     async stop(options) {
       stopped = true;
       await Promise.all([current.stop(options), former?.stop(options), ...leaving]);

@@ -31,6 +31,8 @@ export interface Receiver {
   facts(): ListenFacts;
   /** Resolves when the first attempt to listen is decided. A port that is taken is tried again every second. */
   start(): Promise<void>;
+  /** Stops listening. Connections go on until `stop`. */
+  close(): Promise<void>;
   /** Stops listening, lets requests in progress finish for up to `drainMs`, then ends every connection. */
   stop(options: { readonly drainMs: number }): Promise<void>;
 }
@@ -80,6 +82,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     },
     facts: () => listeners.facts(),
     start: () => listeners.open(),
+    close: () => listeners.close(),
     stop: ({ drainMs }) => {
       stopped ??= stop(drainMs);
       return stopped;

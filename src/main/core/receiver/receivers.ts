@@ -54,7 +54,8 @@ export function createReceivers(options: ReceiversOptions): Receivers {
         createReceiver({
           port,
           reusePort: process.platform === 'linux',
-          takeover: takeover && port === firstPort,
+          // A port that both were given is for HTTP.
+          takeover: takeover && port === firstPort && (protocol === 'http' || port !== options.ports.http),
           inheritedFds: inheritedFds[protocol],
           intake,
           front: fronts[protocol],
@@ -71,9 +72,7 @@ export function createReceivers(options: ReceiversOptions): Receivers {
   const http = receiverOf('http');
   const grpc = receiverOf('grpc');
 
-  async function move(receiver: MovableReceiver, protocol: Protocol, port: number): Promise<void> {
-    if (port !== wanted[protocol] && inheritedFds[protocol].length === 0) await receiver.move(port);
-  }
+  const movable = (protocol: Protocol) => inheritedFds[protocol].length === 0;
 
   return {
     get ports() {
@@ -82,13 +81,18 @@ export function createReceivers(options: ReceiversOptions): Receivers {
     facts: () => ({ http: http.facts(), grpc: grpc.facts() }),
     listening: Promise.all([httpOpen.promise, grpcDecided.promise]).then(() => undefined),
     async start() {
+      await http.start();
       grpcDecided.resolve(grpc.start());
-      await Promise.all([http.start(), ...(takeover ? [grpcDecided.promise] : [])]);
+      if (takeover) await grpcDecided.promise;
     },
     async move(next) {
-      const moving = Promise.all([move(http, 'http', next.http), move(grpc, 'grpc', next.grpc)]);
+      const before = wanted;
       wanted = next;
-      await moving;
+      const httpMoves = movable('http') && next.http !== before.http;
+      const changesHands = httpMoves && movable('grpc') && next.http === grpc.port;
+      if (changesHands) await grpc.vacate();
+      if (httpMoves) await http.move(next.http);
+      if (changesHands || (movable('grpc') && next.grpc !== before.grpc)) await grpc.move(next.grpc);
     },
     async stop(within) {
       await Promise.all([http.stop(within), grpc.stop(within)]);
