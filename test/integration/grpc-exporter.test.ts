@@ -1,8 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import { createServer as createHttpServer } from 'node:http';
 import { createConnection, createServer, type Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { createServer as createTlsServer } from 'node:tls';
 import { gunzipSync, gzipSync } from 'node:zlib';
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ExportRequest, ExportResult } from '../../src/main/core/delivery/exporter.ts';
 import { createGrpcExporters, type GrpcExporters } from '../../src/main/core/delivery/grpc-exporter.ts';
@@ -311,6 +313,44 @@ describe('a call that is cut off', () => {
       stream.on('end', () => socket.write(Buffer.alloc(100, 0xff)));
     });
     expect(await send(peer.url)).toMatchObject({ reason: 'garbage', possiblySent: true });
+  });
+
+  it('by any bytes after a good beginning: told, and nobody the worse for it', async () => {
+    const settings = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);
+    // Frames with a type, flags, a stream and a length that fit more or less: noise alone ends at once.
+    const frame = fc
+      .record({
+        type: fc.nat(10),
+        flags: fc.nat(255),
+        stream: fc.constantFrom(0, 1, 3),
+        content: fc.uint8Array({ maxLength: 40 }),
+        lie: fc.nat(3),
+      })
+      .map(({ type, flags, stream, content, lie }) =>
+        Buffer.concat([
+          Buffer.from([0, 0, content.length + (lie === 3 ? 1 : 0), type, flags, 0, 0, 0, stream]),
+          content,
+        ]),
+      );
+    await fc.assert(
+      fc.asyncProperty(fc.array(frame, { maxLength: 6 }), fc.uint8Array({ maxLength: 20 }), async (frames, noise) => {
+        const url = await rawServer((socket) => {
+          socket.write(settings);
+          let received = 0;
+          socket.on('data', (chunk) => {
+            received += chunk.length;
+            // The preface and our settings are less than that.
+            if (received > 300) socket.end(Buffer.concat([...frames, noise]));
+          });
+          socket.on('end', () => socket.end());
+        });
+        const result = await send(url, { body: randomBytes(1_000) });
+        expect(['failure', 'not-grpc', 'grpc']).toContain(result.kind);
+        grpc.closeIdle();
+      }),
+      { numRuns: 150 },
+    );
+    expect(clock.due()).toEqual([]);
   });
 
   it('by a peer whose headers never end', async () => {
