@@ -201,7 +201,11 @@ describe.skipIf(certificates === undefined)(`https through a proxy (${noCertific
 
   it('a proxy that lets us through to somebody who hangs: not its fault', async () => {
     let heard = 0;
-    const silent = createServer((socket) => socket.on('error', () => socket.destroy()).on('data', () => heard++));
+    let ended = 0;
+    const silent = createServer((socket) => {
+      socket.on('error', () => socket.destroy());
+      socket.on('data', () => heard++).on('close', () => ended++);
+    });
     const port = await listen(silent);
     cleanups.push(() => void silent.close());
     const sending = send(`https://localhost:${port}`);
@@ -212,6 +216,7 @@ describe.skipIf(certificates === undefined)(`https through a proxy (${noCertific
       code: 'CONNECT_TIMEOUT',
       message: expect.stringContaining(`localhost:${port} did not complete the TLS handshake within 10 s`),
     });
+    await until('the connection is given up', () => ended === 1);
     proxy.breakConnections();
   });
 
@@ -362,6 +367,22 @@ describe('a list of proxies, as a PAC file gives', () => {
     const strict = await proxyWith({ login: 'user:canary' });
     await listOf(strict.url, 'direct');
     expect(await sendByList()).toMatchObject({ reason: 'proxy-refused' });
-    expect(vendor.seen).toEqual([]);
+    const url = new URL(`http://vendor.test:${vendor.port}`);
+    expect(await connector.open({ url, network: { proxy: 'system' }, alpn: ['h2'] })).toMatchObject({
+      reason: 'proxy-refused',
+    });
+    expect(vendor.connections()).toBe(0);
+  });
+
+  it('shows no proxy the login of another one', async () => {
+    const [first, second] = [await proxyWith({ login: 'a:one' }), await proxyWith({ login: 'b:two' })];
+    let url = first.url.replace('://', '://a:one@');
+    const ways = async (): Promise<ProxyWay[]> => [{ kind: 'proxy', url, from: "the system's settings" }];
+    use({ proxyResolver: { resolve: ways } });
+    expect(await sendByList()).toMatchObject({ status: 200 });
+    transport.closeIdle();
+    url = second.url.replace('://', '://b:two@');
+    expect(await sendByList()).toMatchObject({ status: 200 });
+    expect([first.forwarded.length, second.forwarded.length]).toEqual([1, 1]);
   });
 });

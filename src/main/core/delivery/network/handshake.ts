@@ -1,5 +1,6 @@
 import { isIP, type Socket } from 'node:net';
-import { connect, type SecureContext, type TLSSocket } from 'node:tls';
+import type { SecureContext, TLSSocket } from 'node:tls';
+import { loadTls } from '../../node-tls.ts';
 import type { ShownCertificate } from '../failure-words.ts';
 import { happens } from './happens.ts';
 import { shownCertificates } from './shown-certificates.ts';
@@ -27,7 +28,7 @@ export interface Shaking {
 export function shakeHands({ socket, hostname, context, alpn, session }: Handshake): Shaking {
   const name = hostname.replace(/\.$/, '');
   let chain: readonly ShownCertificate[] = [];
-  const secure = connect({
+  const secure = loadTls().connect({
     socket,
     host: name,
     secureContext: context,

@@ -1,5 +1,6 @@
-import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
+import type { SecureContext } from 'node:tls';
 import type { Log } from '../../log.ts';
+import { loadTls } from '../../node-tls.ts';
 import { failure, type TransportFailure } from '../transport.ts';
 import { readAuthorities, readIdentity, stampOf } from './certificate-files.ts';
 import type { NetworkSettings } from './network-settings.ts';
@@ -39,6 +40,7 @@ export function createTrust({ log, readSystem }: TrustOptions): Trust {
     if (own?.kind === 'mistake') return unusable(own.message);
     const identity = clientCert === undefined ? undefined : await readIdentity(clientCert, clientKey);
     if (identity?.kind === 'mistake') return unusable(identity.message);
+    const { createSecureContext, getCACertificates } = loadTls();
     const added = [...fromSystem, ...(own === undefined ? [] : [own.pem])];
     // To name any is to leave out the runtime's: they are named, too. One text is read twice as fast as a list.
     const ca = added.length === 0 ? {} : { ca: [...getCACertificates('default'), ...added].join('\n') };
