@@ -12,6 +12,7 @@ export const credentials = {
   urlPassword: 'canary-url-password-b7c5d4',
   queryToken: 'canary-query-token-1d9e20',
   foreignAuthorization: 'canary-authorization-6c8b13',
+  proxyPassword: 'canary-proxy-password-52e7a9',
 } as const;
 
 /** What Claude Code's payloads can hold, and only the spool and the destination may. */

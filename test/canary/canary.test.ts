@@ -3,6 +3,7 @@ import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { transcodeJson } from '../../src/main/core/otlp/json.ts';
+import { startProxy } from '../support/proxy.ts';
 import { makeHome, type Relay, startRelay } from '../support/relay.ts';
 import { until } from '../support/until.ts';
 import { ok, startVendor, status, type VendorAnswer } from '../support/vendor.ts';
@@ -105,7 +106,12 @@ test('credentials and payloads show up nowhere but where they belong', { timeout
   };
   /** Plain HTTP where TLS is expected. */
   const tls = { ...collector, name: 'tls', endpoint: vendor.url.replace('http:', 'https:') };
-  await using home = await makeHome({ destinations: [span, collector, tls] });
+  const proxy = await startProxy({ login: 'someone:else' });
+  onTestFinished(() => proxy.stop());
+  /** Behind a proxy that does not take our login. */
+  const login = `someone:${credentials.proxyPassword}`;
+  const proxied = { ...collector, name: 'proxied', proxy: proxy.url.replace('://', `://${login}@`) };
+  await using home = await makeHome({ destinations: [span, collector, tls, proxied] });
 
   const relays: Relay[] = [];
   onTestFinished(async () => {
@@ -152,7 +158,7 @@ test('credentials and payloads show up nowhere but where they belong', { timeout
   await askAll();
 
   code = 500;
-  await home.writeConfig({ destinations: [{ ...span, token: credentials.rotatedToken }, collector, tls] });
+  await home.writeConfig({ destinations: [{ ...span, token: credentials.rotatedToken }, collector, tls, proxied] });
   await until('the rotated token is tried', () =>
     vendor.seen.some(({ headers }) => headers['x-span-token'] === credentials.rotatedToken),
   );
@@ -161,6 +167,9 @@ test('credentials and payloads show up nowhere but where they belong', { timeout
   );
   await relay.untilStatus('the TLS failure is told', ({ destinations }) =>
     destinations.some(({ name, lastError }) => name === 'tls' && lastError !== null),
+  );
+  await relay.untilStatus('the refusal of the proxy is told', ({ findings }) =>
+    findings.some(({ id }) => id === 'destination.proxy-refused'),
   );
   await askAll();
 
@@ -207,6 +216,9 @@ test('credentials and payloads show up nowhere but where they belong', { timeout
       ],
     },
     { destinations: [{ ...collector, token: credentials.mistypedToken }] },
+    { destinations: [{ ...collector, proxy: `socks5://${login}@127.0.0.1:1080` }] },
+    { network: { proxy: `someone:${credentials.proxyPassword}@127.0.0.1:3128` }, destinations: [collector] },
+    { destinations: [{ ...collector, clientKey: `-----BEGIN PRIVATE KEY-----${credentials.mistypedToken}` }] },
     `{"destinations": [{"name": "span", "preset": "span", "token": "${credentials.brokenFileToken}" "signals": []}]}`,
     `{"destinations": [{"name": "span", "token": ${credentials.brokenFileToken}}]}`,
     `"${credentials.brokenFileToken}"`,
