@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { isUtf8 } from 'node:buffer';
 import type { Type } from 'protobufjs/light.js';
+import { identityOf } from '../../src/main/core/otlp/attributes.ts';
 import { requestRoot } from '../../src/main/core/otlp/decode.ts';
+import { Enricher } from '../../src/main/core/otlp/enrich.ts';
 import { inspectRequest } from '../../src/main/core/otlp/inspect.ts';
 import { transcodeJson } from '../../src/main/core/otlp/json.ts';
 import { requestType } from '../../src/main/core/otlp/schema.ts';
@@ -9,6 +11,7 @@ import { type Signal, signals } from '../../src/shared/signal.ts';
 import { countPoints } from '../support/count-points.ts';
 import { below, pick, type Random, randomBytes, seededRandom } from '../support/random.ts';
 import { recorded } from '../support/recordings.ts';
+import { referenceEnrich } from '../unit/core/otlp/reference-enrich.ts';
 
 /** How many inputs were taken and how many refused: a fuzzer that only sees one of the two tests little. */
 export interface FuzzResult {
@@ -35,6 +38,30 @@ export async function fuzzInspect(seed: number, iterations: number): Promise<Fuz
     } else {
       assert.ok(inspection.problem.length < 5_000);
       if (decoded) assert.match(inspection.problem, /wire type|nested deeper/, 'refused, but protobufjs decodes it');
+    }
+    return inspection.ok;
+  });
+}
+
+/**
+ * Feeds mutated recordings to what looks into accepted requests and adds attributes to them. Throws, naming the iteration,
+ * when it throws or dawdles, differs from the reference, makes something else of a well-formed request than one with as many
+ * points, or adds twice.
+ */
+export async function fuzzEnrich(seed: number, iterations: number): Promise<FuzzResult> {
+  const attributes = [
+    { key: 'work_email', value: 'x'.repeat(130), override: true },
+    { key: 'team', value: 'platform', override: false },
+  ];
+  const enricher = new Enricher(attributes);
+  return fuzz(seed, iterations, 'pb', mutateBinary, (signal, input) => {
+    assert.ok(['usable', 'placeholder', 'none'].includes(identityOf(signal, input)));
+    const enriched = enricher.enrich(signal, input);
+    const inspection = inspectRequest(signal, input);
+    if (inspection.ok) {
+      assert.ok(referenceEnrich(signal, input, attributes).equals(enriched), 'it differs from the reference');
+      assert.deepEqual(inspectRequest(signal, enriched), inspection);
+      assert.equal(enricher.enrich(signal, enriched), enriched, 'it was added to again');
     }
     return inspection.ok;
   });

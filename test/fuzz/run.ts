@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
-import { fuzzInspect, fuzzTranscode } from './otlp.fuzz.ts';
+import { fuzzEnrich, fuzzInspect, fuzzTranscode } from './otlp.fuzz.ts';
 import { fuzzGzip, fuzzReceiver } from './receiver.fuzz.ts';
 
 /** `npm run fuzz -- --seconds N --seed S`: every target in turn, with new inputs each round, until the time is up. */
@@ -14,7 +14,13 @@ if (!(seconds > 0) || !Number.isSafeInteger(firstSeed)) {
   process.exit(64);
 }
 
-const targets = { 'tag walker': fuzzInspect, 'JSON transcoder': fuzzTranscode, gzip: fuzzGzip, receiver: fuzzReceiver };
+const targets = {
+  'tag walker': fuzzInspect,
+  'JSON transcoder': fuzzTranscode,
+  enricher: fuzzEnrich,
+  gzip: fuzzGzip,
+  receiver: fuzzReceiver,
+};
 const iterations = 1_000;
 const endsAt = performance.now() + seconds * 1_000;
 let inputs = 0;

@@ -38,7 +38,7 @@ export class KeyValueReader {
         this.#keyEnd = cursor.at;
       } else {
         this.#valueStart = start;
-        this.#valueEnd = cursor.at;
+        this.#valueEnd = Math.min(cursor.at, end);
       }
     }
   }
