@@ -28,24 +28,20 @@ export interface Options {
   readonly destination?: object;
   readonly vendor?: VendorOptions;
   readonly config: (vendor: Vendor) => CollectorConfig;
-  /** Of the relay's process. */
-  readonly env?: Readonly<Record<string, string>>;
   /** The endpoint as the relay knows it; default: plain HTTP. */
   readonly endpoint?: (collector: Collector) => string;
 }
 
 export async function startBehindCollector(options: Options): Promise<BehindCollector> {
-  const { protocol = 'http/protobuf', destination = {}, env = {} } = options;
+  const { protocol = 'http/protobuf', destination = {} } = options;
   await using stack = new AsyncDisposableStack();
   const vendor = await startVendor(options.vendor);
   stack.defer(() => vendor.stop());
   const collector = stack.use(await makeCollector(options.config(vendor)));
   const endpoint = options.endpoint?.(collector) ?? (protocol === 'grpc' ? collector.grpc : collector.http);
-  // Not named where it is the default.
-  const spoken = protocol === 'http/protobuf' ? {} : { protocol };
-  const configOf = (more: object) => ({ destinations: [{ name: 'collector', endpoint, ...spoken, ...more }] });
+  const configOf = (more: object) => ({ destinations: [{ name: 'collector', endpoint, protocol, ...more }] });
   const home = stack.use(await makeHome(configOf(destination)));
-  const relay = stack.use(startRelay(home, { env }));
+  const relay = stack.use(startRelay(home));
   await relay.ready;
   const all = stack.move();
   const behind: BehindCollector = {

@@ -1,7 +1,8 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import * as v from 'valibot';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { range } from '../integration/destinations-harness.ts';
 import { makeCertificates, noCertificatesBecause } from '../support/certificates.ts';
@@ -30,16 +31,16 @@ const vendorToken = 'token-of-the-vendor';
 
 describe.skipIf(missing !== undefined)(`the configurations in deploy/collector${skipped}`, () => {
   let folder = '';
-  let certificate = '';
+  let authority = '';
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'span-relay-fleet-'));
-    const { authority, good } = await makeCertificates();
-    certificate = join(folder, 'authority.pem');
+    const made = await makeCertificates();
+    authority = join(folder, 'authority.pem');
     await Promise.all([
-      writeFile(certificate, authority),
-      writeFile(join(folder, 'cert.pem'), good.cert),
-      writeFile(join(folder, 'key.pem'), good.key, { mode: 0o600 }),
+      writeFile(authority, made.authority),
+      writeFile(join(folder, 'cert.pem'), made.good.cert),
+      writeFile(join(folder, 'key.pem'), made.good.key, { mode: 0o600 }),
       writeFile(join(folder, 'tokens'), `${gatewayToken} # all laptops\n`, { mode: 0o600 }),
     ]);
   });
@@ -77,12 +78,11 @@ describe.skipIf(missing !== undefined)(`the configurations in deploy/collector${
   }
 
   /** A relay as docs/fleet.md configures it. */
-  function startFleet(name: string, more: Readonly<Record<string, string>> = {}): Promise<BehindCollector> {
+  async function startFleet(name: string, more: Readonly<Record<string, string>> = {}): Promise<BehindCollector> {
     return startBehindCollector({
       config: (vendor) => fromFile(name, vendor, more),
-      destination: { headers: { Authorization: `Bearer ${gatewayToken}` } },
+      destination: { ...(await documentedDestination()), token: gatewayToken, caFile: authority },
       endpoint: ({ http }) => http.replace('http://127.0.0.1', 'https://localhost'),
-      env: { NODE_EXTRA_CA_CERTS: certificate },
       vendor: { answer: ({ headers }) => (headers['x-span-token'] === vendorToken ? ok() : status(401)) },
     });
   }
@@ -199,6 +199,19 @@ describe.skipIf(missing !== undefined)(`the configurations in deploy/collector${
     },
   );
 });
+
+const documented = v.object({ destinations: v.tuple([v.record(v.string(), v.string())]) });
+
+/** What docs/fleet.md tells to put into the relay's config, but for the address. */
+async function documentedDestination(): Promise<object> {
+  const text = await readFile(new URL('../../docs/fleet.md', import.meta.url), 'utf8');
+  const [, json = ''] = /```json\n([\s\S]*?)```/.exec(text) ?? [];
+  const [{ name: _name, endpoint: _endpoint, ...rest }] = v.parse(
+    v.pipe(v.string(), v.parseJson(), documented),
+    json,
+  ).destinations;
+  return rest;
+}
 
 /** A gateway behind the edge, in front of a vendor of its own. */
 async function startGateway(
