@@ -25,7 +25,7 @@ export interface BehindCollector extends AsyncDisposable {
 export interface Options {
   readonly protocol?: 'http/protobuf' | 'http/json' | 'grpc';
   /** More of the relay's destination. */
-  readonly destination?: object;
+  readonly destination?: object | ((collector: Collector) => object);
   readonly vendor?: VendorOptions;
   readonly config: (vendor: Vendor) => CollectorConfig;
   /** The endpoint as the relay knows it; default: plain HTTP. */
@@ -40,7 +40,9 @@ export async function startBehindCollector(options: Options): Promise<BehindColl
   const collector = stack.use(await makeCollector(options.config(vendor)));
   const endpoint = options.endpoint?.(collector) ?? (protocol === 'grpc' ? collector.grpc : collector.http);
   const configOf = (more: object) => ({ destinations: [{ name: 'collector', endpoint, protocol, ...more }] });
-  const home = stack.use(await makeHome(configOf(destination)));
+  const home = stack.use(
+    await makeHome(configOf(typeof destination === 'function' ? destination(collector) : destination)),
+  );
   const relay = stack.use(startRelay(home));
   await relay.ready;
   const all = stack.move();

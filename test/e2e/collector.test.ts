@@ -198,4 +198,16 @@ describe.skipIf(missing !== undefined)(`a real OpenTelemetry Collector as destin
       expect(taken(behind)).toEqual(numbersOf(requests).filter((number) => number !== guilty));
     });
   });
+
+  test('whose paths are its own: the addresses of single signals are used as they are', async () => {
+    await using behind = await startBehindCollector({
+      destination: ({ http }) => ({ endpoints: { metrics: `${http}/in/metrics`, logs: `${http}/in/logs` } }),
+      config: (vendor) => passThrough(vendor, { http: { metrics_url_path: '/in/metrics', logs_url_path: '/in/logs' } }),
+    });
+    await behind.collector.start();
+    const requests = signals.flatMap((signal, index) => numbered(signal, 10 * index, 10 * index + 10));
+    await sendAll(behind, requests);
+    expect(await behind.drained()).toMatchObject({ delivered: 30, rejected: 0, resent: 0 });
+    expect(taken(behind)).toEqual(numbersOf(requests));
+  });
 });
