@@ -250,6 +250,15 @@ describe('an answer', () => {
     });
   });
 
+  it('stands, although its stream is reset behind it', async () => {
+    const peer = await peerWith(({ stream, socket }) => {
+      stream.resume();
+      stream.respond({ ':status': 200, 'content-type': 'application/grpc', 'grpc-status': '16' });
+      stream.write('x', () => socket.resetAndDestroy());
+    });
+    expect(await send(peer.url)).toMatchObject({ kind: 'grpc', code: 'UNAUTHENTICATED' });
+  });
+
   it('is a refusal as soon as its HTTP status is known', async () => {
     const peer = await peerWith(({ stream, socket }) => {
       stream.resume();
@@ -412,24 +421,35 @@ describe('time', () => {
     expect(clock.due()).toEqual([]);
   });
 
-  it('aborted while it connects: the connection is given up, unless others wait for it', async () => {
-    let sockets = 0;
-    let ended = 0;
+  it('aborted while it connects: the connection is given up', async () => {
+    let ended = false;
     const url = await rawServer((socket) => {
-      sockets++;
-      socket.resume().on('close', () => ended++);
-      socket.on('end', () => socket.end());
+      socket.resume().on('end', () => {
+        ended = true;
+        socket.end();
+      });
     });
-    const [one, other] = [new AbortController(), new AbortController()];
-    const sendings = [send(url, { abort: one.signal }), send(url, { abort: other.signal })];
-    await until('it waits for settings', () => clock.due().includes(10_000) && sockets === 1);
-    one.abort();
-    expect(await sendings[0]).toMatchObject({ reason: 'aborted' });
-    expect(ended).toBe(0);
-    other.abort();
-    expect(await sendings[1]).toMatchObject({ reason: 'aborted' });
-    await until('it is closed', () => ended === 1);
+    const controller = new AbortController();
+    const sending = send(url, { abort: controller.signal });
+    await until('it waits for settings', () => clock.due().includes(10_000));
+    controller.abort();
+    expect(await sending).toMatchObject({ reason: 'aborted', possiblySent: false });
+    await until('it is closed', () => ended);
     expect(clock.due()).toEqual([]);
+  });
+
+  it('aborted while others wait for the same connection: they get it', async () => {
+    const peer = await peerWith(({ stream }) => answerOk(stream));
+    const waiting: Socket[] = [];
+    const url = await rawServer((socket) => void waiting.push(socket));
+    const controller = new AbortController();
+    const sendings = [send(url, { abort: controller.signal }), send(url)];
+    await until('both wait for settings', () => clock.due().length === 3);
+    controller.abort();
+    expect(await sendings[0]).toMatchObject({ reason: 'aborted' });
+    for (const socket of waiting) relayTo(socket, peer.port);
+    expect(await sendings[1]).toMatchObject({ code: 'OK' });
+    expect(waiting).toHaveLength(1);
   });
 });
 
