@@ -9,8 +9,8 @@ type Rule = (hostname: string, port: number) => boolean;
 /**
  * Reads NO_PROXY. There is no standard; this takes every form that curl, Go and Node take, and where they differ the reading
  * by which fewer addresses go to the proxy: `example.com`, `.example.com` and `*.example.com` all stand for the name and
- * everything below it; IPv4 and IPv6 addresses and CIDR ranges (compared with addresses in the URL: no name is looked up),
- * with brackets or without; `:port` after any but a range; `*` for everything, and within a name for any text. Entries are
+ * everything below it; IPv4 and IPv6 addresses and ranges (compared with addresses in the URL: no name is looked up), with
+ * brackets or without; `:port` after any but a range; `*` for everything, and within a name for any text. Entries are
  * separated by commas, semicolons or blanks. What cannot be read is skipped.
  */
 export function readNoProxy(text: string): NoProxy {
@@ -37,7 +37,7 @@ export function unbracketed(hostname: string): string {
 
 function readEntry(entry: string): Rule {
   if (entry === '*') return () => true;
-  const range = rangeRule(entry);
+  const range = rangeRule(entry) ?? fromToRule(entry);
   if (range !== undefined) return range;
   // Some write a whole URL.
   const { host, port } = splitPort(entry.replace(/^[a-z]+:\/\//, '').replace(/\/.*$/, ''));
@@ -52,6 +52,21 @@ function rangeRule(entry: string): Rule | undefined {
   if (family === 0 || Number(bits) > (family === 4 ? 32 : 128)) return undefined;
   const list = new BlockList();
   list.addSubnet(base, Number(bits), family === 4 ? 'ipv4' : 'ipv6');
+  return (hostname) => holds(list, hostname);
+}
+
+/** As Node writes ranges: `10.0.0.1-10.0.0.99`. */
+function fromToRule(entry: string): Rule | undefined {
+  const [from = '', to = '', ...more] = entry.split('-');
+  const family = isIP(from);
+  if (family === 0 || isIP(to) !== family || more.length > 0) return undefined;
+  const list = new BlockList();
+  try {
+    list.addRange(from, to, family === 4 ? 'ipv4' : 'ipv6');
+  } catch {
+    // The wrong way round: nothing lies in it.
+    return () => false;
+  }
   return (hostname) => holds(list, hostname);
 }
 
