@@ -146,10 +146,11 @@ function refusedFix(destination: DestinationFacts, facts: HealthFacts): string {
   return sourceFix(credential.source, destination, facts);
 }
 
-function sourceFix(source: CredentialSource, { name, tokenFile }: DestinationFacts, { config }: HealthFacts): string {
+function sourceFix(source: CredentialSource, { name, tokenFile }: DestinationFacts, facts: HealthFacts): string {
+  const { config, policy } = facts;
   switch (source) {
     case 'policy':
-      return `Ask IT to put a current token for ${name} into the policy.`;
+      return `Ask IT to put a current token for ${name} into ${policy.file ?? 'the policy'}.`;
     case 'config':
       return `Put a current token into ${config.file}, as the "token" of ${name}.`;
     case 'file':
@@ -159,10 +160,11 @@ function sourceFix(source: CredentialSource, { name, tokenFile }: DestinationFac
   }
 }
 
-function tokenWords({ source }: CredentialFacts, { tokenFile }: DestinationFacts, { config }: HealthFacts): string {
+function tokenWords({ source }: CredentialFacts, { tokenFile }: DestinationFacts, facts: HealthFacts): string {
+  const { config, policy } = facts;
   switch (source) {
     case 'policy':
-      return 'the token from the policy';
+      return `the token from the policy ${policy.file ?? ''}`.trimEnd();
     case 'config':
       return `the token from ${config.file}`;
     case 'file':
