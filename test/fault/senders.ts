@@ -27,6 +27,8 @@ export interface SendersOptions {
   readonly shortConnections?: boolean;
   /** How long each rests between two requests. */
   readonly pauseMs?: number;
+  /** Of the request with this number. */
+  readonly headers?: (number: number) => Readonly<Record<string, string>>;
 }
 
 const pauseAfterFailureMs = 20;
@@ -35,10 +37,11 @@ const pauseAfterFailureMs = 20;
 type Send = (
   signal: Signal,
   body: Buffer,
+  ownHeaders: Readonly<Record<string, string>>,
 ) => Promise<'ok' | { readonly refused: number } | { readonly broken: string }>;
 
 export function startSenders(options: SendersOptions): Senders {
-  const { port, grpcPort, count, shortConnections = false, pauseMs = 0 } = options;
+  const { port, grpcPort, count, shortConnections = false, pauseMs = 0, headers = () => ({}) } = options;
   const agent = new Agent({ keepAlive: !shortConnections, maxSockets: count });
   const acknowledged = new Set<number>();
   const refused: Record<number, number> = {};
@@ -47,9 +50,9 @@ export function startSenders(options: SendersOptions): Senders {
   let next = 0;
   let stopping = false;
 
-  const byHttp: Send = async (signal, body) => {
+  const byHttp: Send = async (signal, body, ownHeaders) => {
     try {
-      const status = await post(port, signal, body, { agent });
+      const status = await post(port, signal, body, { agent, headers: ownHeaders });
       return status === 200 ? 'ok' : { refused: status };
     } catch (error) {
       return { broken: error instanceof Error && 'code' in error ? String(error.code) : String(error) };
@@ -59,8 +62,8 @@ export function startSenders(options: SendersOptions): Senders {
   function byGrpc(to: number): Send {
     let client = grpcClient(to, { reconnectsWithinMs: 100 });
     clients.add(client);
-    return async (signal, body) => {
-      const { code, retryDelayMs } = await client.export(signal, body);
+    return async (signal, body, ownHeaders) => {
+      const { code, retryDelayMs } = await client.export(signal, body, { metadata: ownHeaders });
       if (shortConnections) {
         client[Symbol.dispose]();
         clients.delete(client);
@@ -75,7 +78,7 @@ export function startSenders(options: SendersOptions): Senders {
   async function sendOne(send: Send): Promise<'ok' | 'failed'> {
     const number = next++;
     const signal = signals[number % signals.length] ?? 'metrics';
-    const outcome = await send(signal, numberedRequest(signal, number));
+    const outcome = await send(signal, numberedRequest(signal, number), headers(number));
     if (outcome === 'ok') {
       acknowledged.add(number);
       return 'ok';

@@ -79,25 +79,25 @@ function follow(): Followed {
   let told = 0;
   const file = followTokenFile({
     path,
-    onChange: () => {
+    onToken: () => {
       told++;
     },
     clock: systemClock,
     log,
   });
   onTestFinished(() => file.close());
-  const untilTold = async (what: string, condition: () => boolean) => {
-    await until(what, condition);
-    expect(told).toBeGreaterThan(0);
-    told = 0;
-  };
   return {
     file,
     logged,
-    untilToken: (token) =>
-      untilTold(`the token ${token}`, () => file.reading?.kind === 'token' && file.reading.token === token),
-    untilProblem: (problem) =>
-      untilTold(problem, () => file.reading?.kind === 'unusable' && file.reading.problem === problem),
+    async untilToken(token) {
+      await until(`the token ${token}`, () => file.reading?.kind === 'token' && file.reading.token === token);
+      expect(told).toBe(1);
+      told = 0;
+    },
+    async untilProblem(problem) {
+      await until(problem, () => file.reading?.kind === 'unusable' && file.reading.problem === problem);
+      expect(told).toBe(0);
+    },
   };
 }
 
@@ -107,7 +107,7 @@ const replace = async (text: string) => {
 };
 
 describe('following one', () => {
-  it('knows what it holds once it has been read, and tells every change', async () => {
+  it('knows what it holds once it has been read, and tells every token', async () => {
     await writeFile(path, 'tok-canary-1');
     const { file, logged, untilToken, untilProblem } = follow();
     await file.firstRead;
@@ -148,7 +148,7 @@ describe('following one', () => {
 
   it('reads it once a minute, whatever the watch says', async () => {
     const clock = handClock(0);
-    const file = followTokenFile({ path, onChange: () => undefined, clock, log: silentLog });
+    const file = followTokenFile({ path, onToken: () => undefined, clock, log: silentLog });
     onTestFinished(() => file.close());
     await file.firstRead;
     await writeFile(path, 'tok-1');
@@ -160,7 +160,7 @@ describe('following one', () => {
   it('waits for a file that does not answer no longer than a few seconds, and takes the answer when it comes', async () => {
     await writeFile(path, 'tok-1');
     const clock = handClock(0);
-    const file = followTokenFile({ path, onChange: () => undefined, clock, log: silentLog });
+    const file = followTokenFile({ path, onToken: () => undefined, clock, log: silentLog });
     onTestFinished(() => file.close());
     expect(file.reading).toBeUndefined();
     await Promise.resolve();

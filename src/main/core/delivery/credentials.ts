@@ -120,8 +120,8 @@ export async function createCredentials({ load, save, clock, log }: CredentialsO
   }
 
   function follow(path: string): TokenFile {
-    const onChange = () => tell(({ destination }) => destination.credential?.tokenFile === path);
-    return followTokenFile({ path, onChange, clock, log });
+    const onToken = () => tell(({ destination }) => destination.credential?.tokenFile === path);
+    return followTokenFile({ path, onToken, clock, log });
   }
 
   return {

@@ -17,8 +17,8 @@ export interface TokenFile {
 
 export interface TokenFileOptions {
   readonly path: string;
-  /** Told whenever it holds something else than before. */
-  readonly onChange: () => void;
+  /** Told whenever it holds a token that it did not hold before. */
+  readonly onToken: () => void;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -32,7 +32,7 @@ const recheckMs = 60_000;
 /** A file on a network that is away may not answer for hours; nothing waits longer for it. */
 const answerWithinMs = 5_000;
 
-export function followTokenFile({ path, onChange, clock, log }: TokenFileOptions): TokenFile {
+export function followTokenFile({ path, onToken, clock, log }: TokenFileOptions): TokenFile {
   const firstRead = Promise.withResolvers<void>();
   let reading: TokenReading | undefined;
   let closed = false;
@@ -43,9 +43,12 @@ export function followTokenFile({ path, onChange, clock, log }: TokenFileOptions
   function become(next: TokenReading): void {
     if (closed || isSame(next, reading)) return;
     reading = next;
-    if (next.kind === 'token') log.info('a token was read from its file', { file: path });
-    else log.warn('the token file cannot be used', { file: path, problem: next.problem });
-    onChange();
+    if (next.kind === 'unusable') {
+      log.warn('the token file cannot be used', { file: path, problem: next.problem });
+      return;
+    }
+    log.info('a token was read from its file', { file: path });
+    onToken();
   }
 
   function read(): Promise<void> {
