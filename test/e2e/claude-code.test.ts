@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { LedgerRow } from '../../src/shared/ledger.ts';
 import { type Signal, signals } from '../../src/shared/signal.ts';
-import { findClaudeCode, runClaude, telemetryTo, withTraces } from '../support/claude-code.ts';
+import { findClaudeCode, type OtlpProtocol, runClaude, telemetryTo, withTraces } from '../support/claude-code.ts';
 import { startMessagesApi } from '../support/messages-api.ts';
-import { type Recorder, startRecorder } from '../support/recorder.ts';
+import { type ExportedRequest, startGrpcRecorder, startRecorder } from '../support/recorder.ts';
 import { makeHome, type RelayHome, startRelay } from '../support/relay.ts';
 import { itemsOf } from '../support/telemetry.ts';
 import { until } from '../support/until.ts';
@@ -32,27 +32,34 @@ async function startChain(credential: object = { token }) {
   const home = stack.use(await makeHome({ destinations: [{ ...span, ...credential }] }));
   let relay = stack.use(startRelay(home));
   await relay.ready;
-  const recorder = stack.use(await startRecorder(() => relay.port));
+  const byHttp = stack.use(await startRecorder(() => relay.port));
+  const byGrpc = stack.use(await startGrpcRecorder(() => relay.grpcPort));
   return {
     vendor,
     span,
     home,
-    recorder,
+    exported: () => [...byHttp.exported, ...byGrpc.exported],
     stack,
     killRelay: () => relay.kill(),
     async startRelayAgain() {
       relay = stack.use(startRelay(home));
       await relay.ready;
     },
-    run: (protocol: 'http/protobuf' | 'http/json', extra: Readonly<Record<string, string>> = {}) =>
-      runClaude({ binary, apiUrl: api.url, env: telemetryTo(recorder.url, protocol, { ...withTraces, ...extra }) }),
+    run(protocol: OtlpProtocol, extra: Readonly<Record<string, string>> = {}) {
+      const { url } = protocol === 'grpc' ? byGrpc : byHttp;
+      return runClaude({ binary, apiUrl: api.url, env: telemetryTo(url, protocol, { ...withTraces, ...extra }) });
+    },
     [Symbol.asyncDispose]: () => stack[Symbol.asyncDispose](),
   };
 }
 
 const ranWell = { exitCode: 0, stdout: 'Hello.\n', stderr: '' };
 
-async function expectAllArrived(home: RelayHome, vendor: Pick<Vendor, 'accepted'>, { exported }: Recorder) {
+async function expectAllArrived(
+  home: RelayHome,
+  vendor: Pick<Vendor, 'accepted'>,
+  exported: readonly ExportedRequest[],
+) {
   const counts: Record<string, number> = {};
   for (const signal of signals) {
     const sent = await itemsOf(signal, exported);
@@ -84,34 +91,40 @@ describe.skipIf(skipped !== undefined)(title, { timeout: 60_000 }, () => {
     ['http/protobuf', 'gzip', gzip],
     ['http/json', 'no compression', {}],
     ['http/json', 'gzip', gzip],
+    ['grpc', 'no compression', {}],
+    ['grpc', 'gzip', gzip],
   ] as const)('%s, %s: what arrives is what was exported, attribute by attribute', async ([protocol, , extra]) => {
     await using chain = await startChain();
-    const { vendor, home, recorder } = chain;
+    const { vendor, home } = chain;
 
     expect(await chain.run(protocol, { ...extra, ...header, ...attributed })).toMatchObject(ranWell);
 
-    await expectAllArrived(home, vendor, recorder);
+    await expectAllArrived(home, vendor, chain.exported());
     for (const signal of signals) {
       const first = (await itemsOf(signal, vendor.accepted))[0];
       expect(JSON.stringify(first?.resource)).toContain('dev@example.com');
-      if (protocol === 'http/protobuf') {
-        expect(bytesOf(signal, vendor.accepted)).toEqual(bytesOf(signal, recorder.exported));
+      if (protocol !== 'http/json') {
+        expect(bytesOf(signal, vendor.accepted)).toEqual(bytesOf(signal, chain.exported()));
       }
     }
-    for (const { headers } of recorder.exported) {
+    if (protocol === 'grpc') return;
+    for (const { headers } of chain.exported()) {
       expect(headers['content-type']).toBe(protocol === 'http/json' ? 'application/json' : 'application/x-protobuf');
       expect(headers['content-encoding']).toBe('OTEL_EXPORTER_OTLP_COMPRESSION' in extra ? 'gzip' : undefined);
     }
   });
 
-  test('the token that Claude Code presents is used where the config has none', async () => {
-    await using chain = await startChain({});
+  test.for(['http/protobuf', 'grpc'] as const)(
+    '%s: the token that Claude Code presents is used where the config has none',
+    async (protocol) => {
+      await using chain = await startChain({});
 
-    expect(await chain.run('http/protobuf', header)).toMatchObject(ranWell);
+      expect(await chain.run(protocol, header)).toMatchObject(ranWell);
 
-    await expectAllArrived(chain.home, chain.vendor, chain.recorder);
-    expect(chain.vendor.accepted.map(({ headers }) => headers['x-span-token'])).toContain(token);
-  });
+      await expectAllArrived(chain.home, chain.vendor, chain.exported());
+      expect(chain.vendor.accepted.map(({ headers }) => headers['x-span-token'])).toContain(token);
+    },
+  );
 
   test('without any token Claude Code is none the wiser, and everything arrives once there is one', async () => {
     await using chain = await startChain({});
@@ -120,16 +133,16 @@ describe.skipIf(skipped !== undefined)(title, { timeout: 60_000 }, () => {
     expect(chain.vendor.accepted).toEqual([]);
     await chain.home.writeConfig({ destinations: [{ ...chain.span, token }] });
 
-    await expectAllArrived(chain.home, chain.vendor, chain.recorder);
+    await expectAllArrived(chain.home, chain.vendor, chain.exported());
   });
 
-  test('two at once', async () => {
+  test('three at once, each by another protocol', async () => {
     await using chain = await startChain();
 
-    const runs = await Promise.all([chain.run('http/protobuf'), chain.run('http/json', gzip)]);
+    const runs = await Promise.all([chain.run('http/protobuf'), chain.run('http/json', gzip), chain.run('grpc')]);
 
     for (const run of runs) expect(run).toMatchObject(ranWell);
-    await expectAllArrived(chain.home, chain.vendor, chain.recorder);
+    await expectAllArrived(chain.home, chain.vendor, chain.exported());
   });
 
   test('the vendor is down during the run and comes back later', async () => {
@@ -141,7 +154,7 @@ describe.skipIf(skipped !== undefined)(title, { timeout: 60_000 }, () => {
     const back = await startVendor({ port });
     chain.stack.defer(() => back.stop());
 
-    await expectAllArrived(chain.home, back, chain.recorder);
+    await expectAllArrived(chain.home, back, chain.exported());
   });
 
   test('the relay is killed right after the run and started again', async () => {
@@ -154,6 +167,6 @@ describe.skipIf(skipped !== undefined)(title, { timeout: 60_000 }, () => {
     vendor.setAnswer(requireToken('X-Span-Token', () => token));
     await chain.startRelayAgain();
 
-    await expectAllArrived(chain.home, vendor, chain.recorder);
+    await expectAllArrived(chain.home, vendor, chain.exported());
   });
 });

@@ -1,17 +1,19 @@
+import { startGrpcVendor } from '../support/grpc-vendor.ts';
 import { makeHome, startRelay } from '../support/relay.ts';
 import { startVendor, type Vendor } from '../support/vendor.ts';
 
 /** To export the same twice: to a vendor directly, and to one behind a relay. */
 export interface TwoWays extends AsyncDisposable {
-  readonly direct: Vendor;
+  readonly direct: Pick<Vendor, 'url' | 'accepted'>;
   readonly behindRelay: Vendor;
-  /** The base URL, without a trailing slash. */
+  /** Of the port for the protocol, without a trailing slash. */
   readonly relayUrl: string;
 }
 
-export async function startTwoWays(): Promise<TwoWays> {
+/** `protocol` is that of the exporter. */
+export async function startTwoWays(protocol: 'http' | 'grpc' = 'http'): Promise<TwoWays> {
   await using stack = new AsyncDisposableStack();
-  const direct = await startVendor();
+  const direct = protocol === 'grpc' ? await startGrpcVendor() : await startVendor();
   stack.defer(() => direct.stop());
   const behindRelay = await startVendor();
   stack.defer(() => behindRelay.stop());
@@ -22,7 +24,7 @@ export async function startTwoWays(): Promise<TwoWays> {
   return {
     direct,
     behindRelay,
-    relayUrl: `http://127.0.0.1:${relay.port}`,
+    relayUrl: `http://127.0.0.1:${protocol === 'grpc' ? relay.grpcPort : relay.port}`,
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
 }

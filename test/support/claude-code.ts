@@ -121,10 +121,13 @@ export async function runClaude({
   }
 }
 
+/** As `OTEL_EXPORTER_OTLP_PROTOCOL` names them. */
+export type OtlpProtocol = 'http/protobuf' | 'http/json' | 'grpc';
+
 /** Telemetry settings as IT would roll them out: all three signals to one endpoint. */
 export function telemetryTo(
   endpoint: string,
-  protocol: 'http/protobuf' | 'http/json',
+  protocol: OtlpProtocol,
   extra: Readonly<Record<string, string>> = {},
 ): Record<string, string> {
   return {

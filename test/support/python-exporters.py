@@ -1,12 +1,9 @@
-"""Exports the same telemetry with OpenTelemetry's Python exporters to every base URL that is given as an argument."""
+"""Exports the same telemetry with OpenTelemetry's Python exporters of a protocol, http or grpc, to every base URL behind it."""
 
 import sys
+from importlib import import_module
 
 from opentelemetry._logs import LogRecord, SeverityNumber
-from opentelemetry.exporter.otlp.proto.http import Compression
-from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
-from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 from opentelemetry.sdk.metrics import MeterProvider
@@ -60,11 +57,22 @@ def spans():
     return exporter.get_finished_spans()
 
 
+protocol, *bases = sys.argv[1:]
+package = f"opentelemetry.exporter.otlp.proto.{protocol}"
+exporters = (
+    import_module(f"{package}.metric_exporter").OTLPMetricExporter,
+    import_module(f"{package}._log_exporter").OTLPLogExporter,
+    import_module(f"{package}.trace_exporter").OTLPSpanExporter,
+)
+if protocol == "grpc":
+    gzip = import_module("grpc").Compression.Gzip
+else:
+    gzip = import_module(package).Compression.Gzip
+
 collected = (metrics(), logs(), spans())
-for base in sys.argv[1:]:
-    for path, exporter, data in zip(
-        ("metrics", "logs", "traces"), (OTLPMetricExporter, OTLPLogExporter, OTLPSpanExporter), collected
-    ):
-        result = exporter(endpoint=f"{base}/v1/{path}", compression=Compression.Gzip).export(data)
+for base in bases:
+    for path, exporter, data in zip(("metrics", "logs", "traces"), exporters, collected):
+        endpoint = base if protocol == "grpc" else f"{base}/v1/{path}"
+        result = exporter(endpoint=endpoint, compression=gzip).export(data)
         if result.name != "SUCCESS":
             sys.exit(f"{path} to {base}: {result.name}")

@@ -2,14 +2,16 @@ import { fileURLToPath } from 'node:url';
 import { type ProcessResult, runProcess } from './run-process.ts';
 import { cachedFolder, installTimeoutMs } from './test-cache.ts';
 
-const exporterPackage = 'opentelemetry-exporter-otlp-proto-http';
 const exporterVersion = '1.45.2';
 const script = fileURLToPath(new URL('./python-exporters.py', import.meta.url));
 
-/** A function that exports with OpenTelemetry's Python exporters to the given base URLs; or why it cannot be had here. */
-export async function findPythonExporters(): Promise<
+/** A function that exports with OpenTelemetry's Python exporters of a protocol to the given base URLs; or why it cannot be had here. */
+export async function findPythonExporters(
+  protocol: 'http' | 'grpc',
+): Promise<
   { readonly exportTo: (...bases: readonly string[]) => Promise<ProcessResult> } | { readonly skipped: string }
 > {
+  const exporterPackage = `opentelemetry-exporter-otlp-proto-${protocol}`;
   try {
     const packages = await cachedFolder(`python/${exporterPackage}-${exporterVersion}`, async (folder) => {
       const options = ['--quiet', '--disable-pip-version-check', '--target', folder];
@@ -18,11 +20,11 @@ export async function findPythonExporters(): Promise<
       if (exitCode !== 0) throw new Error(`pip cannot install ${requirement}: ${stderr.trim().split('\n').at(-1)}`);
     });
     // What is in the cache is from another day: Python may be gone, or be another one.
-    const { exitCode } = await python(['-c', 'import opentelemetry.exporter.otlp.proto.http'], {
+    const { exitCode } = await python(['-c', `import opentelemetry.exporter.otlp.proto.${protocol}`], {
       PYTHONPATH: packages,
     });
     if (exitCode !== 0) throw new Error(`the Python here cannot load ${exporterPackage}`);
-    return { exportTo: (...bases) => python([script, ...bases], { PYTHONPATH: packages }) };
+    return { exportTo: (...bases) => python([script, protocol, ...bases], { PYTHONPATH: packages }) };
   } catch (error) {
     return { skipped: error instanceof Error ? error.message : String(error) };
   }
