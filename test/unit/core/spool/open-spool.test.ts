@@ -68,6 +68,16 @@ test('the books in this thread are those on the disk after every call that was w
   expect(spool.books().pending.every(({ requests }) => requests === 0)).toBe(true);
 });
 
+test('destinations that ask together get the same memory, read, copied and posted once', async () => {
+  const { spool } = await openTestSpool(stateFolder(), {
+    destinations: [...toSpan, { name: 'collector', signals: ['logs'] }],
+  });
+  await Promise.all([1, 2, 3].map((at) => spool.accept(log(at))));
+  const [one, other] = await Promise.all([spool.pick('span', 'logs', batch), spool.pick('collector', 'logs', batch)]);
+  expect(one?.requests).toHaveLength(3);
+  expect(other?.body.buffer).toBe(one?.body.buffer);
+});
+
 test('what is in quarantine can be seen, and is told with the books', async () => {
   const { spool } = await openTestSpool(stateFolder());
   const id = await spool.accept(log(7));
