@@ -110,7 +110,7 @@ export const findingCatalogue = {
   },
   'destination.client-certificate-refused': {
     severity: 'error',
-    title: 'The destination does not accept this machine by its client certificate',
+    title: 'The destination wants a client certificate that it accepts',
     fix: 'Put a current certificate and its key where clientCert and clientKey of the destination point to.',
     after: 'Sending resumes by itself.',
   },

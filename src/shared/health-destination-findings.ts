@@ -105,7 +105,7 @@ function blockedFinding(destination: DestinationFacts, facts: HealthFacts, about
       });
     case 'client-certificate':
       return note('destination.client-certificate-refused', about, {
-        title: `${name} does not accept this machine by its client certificate`,
+        title: `${name} wants a client certificate that it accepts`,
       });
     default:
       return note('destination.endpoint-wrong', about, {

@@ -303,7 +303,7 @@ const cases: readonly [HealthState, string, Changes, readonly string[], string][
     'the client certificate has expired',
     { span: blocked('client-certificate') },
     ['destination.client-certificate-refused'],
-    'span does not accept this machine by its client certificate: put a current certificate and its key where clientCert and clientKey of the destination point to.',
+    'span wants a client certificate that it accepts: put a current certificate and its key where clientCert and clientKey of the destination point to.',
   ],
   [
     'attention',
