@@ -136,6 +136,24 @@ describe('what gRPC codes do', () => {
     ]);
   });
 
+  it('a credential that the vendor echoes gets into no text of ours', async () => {
+    const token = 'tok-canary-0123456789';
+    const vendor = await grpcVendorWith({
+      answer: ({ headers }, n) =>
+        refused(n === 0 ? 'INVALID_ARGUMENT' : 'UNAUTHENTICATED', `bad token ${headers['x-span-token']}`),
+    });
+    const relay = await startRelay();
+    const credential = { header: 'X-Span-Token', tokens: [{ source: 'config', token }] } as const;
+    await relay.configure(destinationAt(vendor.url, { protocol: 'grpc', credential }));
+    await relay.accept(['one']);
+    await until('it is set aside', () => relay.spool.books().quarantined.length > 0);
+    await relay.accept(['two']);
+    await relay.waiting();
+    const texts = JSON.stringify([relay.facts(), relay.logged, await relay.spool.quarantine.list()]);
+    expect(texts).toContain('bad token [hidden]');
+    expect(texts).not.toContain('canary');
+  });
+
   it('whatever the code, the books balance and nothing is lost', async () => {
     const codes = Object.keys(rpcCode).filter((code): code is RpcCodeName => Object.hasOwn(rpcCode, code));
     const answer = fc.oneof(
