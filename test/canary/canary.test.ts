@@ -129,6 +129,7 @@ test('credentials and payloads show up nowhere but where they belong', { timeout
   };
   const askAll = async (): Promise<void> => {
     await Promise.all([ask('status'), ask('status', '--json'), ask('quarantine', 'list', '--json')]);
+    await Promise.all([ask('destination', 'list'), ask('destination', 'list', '--json')]);
   };
 
   let relay = await start();

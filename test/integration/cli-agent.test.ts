@@ -141,7 +141,7 @@ test('send-test delivers to each destination and tells what came back', async ()
   vendor.setAnswer(() => status(401));
   const refused = await home.command('send-test', '--timeout', '20');
   expect(refused.exitCode).toBe(1);
-  expect(refused.stdout).toContain('✗ blocked');
+  expect(refused.stdout).toMatch(/✗ metrics {2}blocked \(401\) after/);
   expect(refused.stdout).toContain('0 of 3 delivered.');
 });
 

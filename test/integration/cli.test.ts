@@ -18,7 +18,7 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-const commands = ['run', 'status', 'ledger', 'send-test', 'quarantine'];
+const commands = ['run', 'status', 'ledger', 'destination', 'send-test', 'quarantine'];
 
 test('--help lists every command, on standard output', async () => {
   const { exitCode, stdout, stderr } = await runCommand(['--help']);
@@ -46,7 +46,7 @@ test('without a command the overview goes to standard error', async () => {
 
 test.each([
   [['stauts'], "There is no command 'stauts'. Did you mean 'status'? See `span-relay --help`."],
-  [['constructor'], "There is no command 'constructor'. The commands are run, status, ledger, send-test, quarantine"],
+  [['constructor'], "There is no command 'constructor'. The commands are run, status, ledger, destination, send-test"],
   [['status', '--jsn'], "Unknown option '--jsn'. See `span-relay status --help`."],
   [['status', 'now'], "Unexpected argument 'now'. See `span-relay status --help`."],
   [['status', '--json=yes'], "Option '--json' does not take an argument. See `span-relay status --help`."],
@@ -58,6 +58,28 @@ test.each([
   [['ledger', '--hours', '0'], "--hours takes a whole number from 1 to 840, not '0'. See `span-relay ledger --help`."],
   [['ledger', '--hours', '1e2'], "--hours takes a whole number from 1 to 840, not '1e2'."],
   [['send-test', '--timeout', '121'], "--timeout takes a whole number from 1 to 120, not '121'."],
+  [['destination'], 'Say what to do: list, add, remove, rename, test, import.'],
+  [['destination', 'lits'], "There is no 'destination lits'. Did you mean 'list'?"],
+  [['destination', 'list', 'x'], "Unexpected argument 'x'."],
+  [['destination', 'add'], 'Say what the destination is to be called.'],
+  [['destination', 'add', 'a', 'b'], "Unexpected argument 'b'."],
+  [
+    ['destination', 'add', 'a', '--preset', 'spam'],
+    "There is no preset 'spam'. The presets are span, linearb, datadog",
+  ],
+  [['destination', 'add', 'a', '--token', 'secret'], '--token takes - and reads the token from standard input'],
+  [['destination', 'add', 'a', '--param', 'site'], '--param takes KEY=VALUE.'],
+  [['destination', 'add', 'a', '--header', 'Authorization=secret'], '--header is not for Authorization'],
+  [['destination', 'add', 'a', '--proxy', 'http://u:secret@p.example'], '--proxy takes a URL without a password'],
+  [['destination', 'add', 'a', '--timeout-ms', '1'], '--timeout-ms takes a whole number from 100 to 600000'],
+  [['destination', 'remove'], '`destination remove` takes one name.'],
+  [['destination', 'rename', 'a'], '`destination rename` takes the old name and the new one.'],
+  [['destination', 'test'], '`destination test` takes one name; `send-test` asks all of them.'],
+  [['destination', 'import'], '`destination import` takes one file, or - for standard input.'],
+  [
+    ['destination', 'import', 'f', '--signals', 'log'],
+    "--signals takes a list of metrics, logs and traces, not 'log'.",
+  ],
   [['quarantine'], 'Say what to do: list, show, retry, export, discard.'],
   [['quarantine', 'lst'], "There is no 'quarantine lst'. Did you mean 'list'?"],
   [['quarantine', 'list', '1'], "Unexpected argument '1'."],
@@ -73,6 +95,7 @@ test.each([
   expect({ exitCode, stdout }).toEqual({ exitCode: 64, stdout: '' });
   expect(stderr).toMatch(/^span-relay: .*\n$/);
   expect(stderr).toContain(message);
+  expect(stderr).not.toContain('secret');
 });
 
 test.each([['status'], ['status', '--json'], ['send-test']])(

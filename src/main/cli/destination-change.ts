@@ -70,7 +70,8 @@ export const rename: DestinationAction = async (args, io) => {
     io.out(`${JSON.stringify({ renamed: old, to, configFile: editor.file, owedPoints: owed.points, uptake })}\n`);
     return exitCodes.ok;
   }
-  const waiting = owed.points === 0 ? '' : `, with ${owed.words} that wait`;
+  const waits = owed.points === 1 ? 'waits' : 'wait';
+  const waiting = owed.points === 0 ? '' : `, with ${owed.words} that ${waits}`;
   const said = [
     `${old} is called ${io.style('bold', to)} now in ${editor.file}.`,
     `Its books, backlog and quarantine go on under the new name${waiting}.`,

@@ -31,12 +31,13 @@ export const importSettings: DestinationAction = async (args, io) => {
   if (source === undefined || more.length > 0) {
     throw usageError('destination', '`destination import` takes one file, or - for standard input.');
   }
+  const signals = signalsOf(values.signals);
   const paths = pathsFrom(values, io);
   const editor = await openEditor(paths);
   const result = readImport(await textOf(source, io), {
     source: source === '-' ? 'Standard input' : source,
     name: values.name,
-    signals: signalsOf(values.signals),
+    signals,
     ownPorts: Object.values(editor.now.config.listen),
   });
   if (result.kind === 'refused') throw new CliError(result.message);

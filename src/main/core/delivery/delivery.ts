@@ -51,7 +51,7 @@ export interface DeliveryOptions {
   readonly wakeJitterMs?: number;
 }
 
-const defaultWakeJitterMs = 1_000;
+export const defaultWakeJitterMs = 1_000;
 const maxStopMs = 1_000;
 const stopGraceMs = 300;
 
