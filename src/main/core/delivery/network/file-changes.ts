@@ -26,10 +26,11 @@ export function followFiles({ onChange, clock, log }: FileChangesOptions): FileC
   function start(file: string): () => Promise<void> {
     let stamp: string | undefined;
     let closed = false;
-    let cancelSettle = (): void => undefined;
+    let cancelSettle: (() => void) | undefined;
     let work = Promise.resolve();
 
     function look(): void {
+      cancelSettle = undefined;
       work = work.then(async () => {
         const before = stamp;
         stamp = await stampOf(file);
@@ -39,15 +40,15 @@ export function followFiles({ onChange, clock, log }: FileChangesOptions): FileC
     look();
     const watching = watchFile(
       file,
+      // Counted from the first event: who never stops writing must not keep us from reading.
       () => {
-        cancelSettle();
-        cancelSettle = clock.after(settleMs, look);
+        cancelSettle ??= clock.after(settleMs, look);
       },
       (error) => log.warn('a file of certificates cannot be watched', { file, error: String(error) }),
     );
     return async () => {
       closed = true;
-      cancelSettle();
+      cancelSettle?.();
       const stop = await watching;
       await stop?.();
     };
