@@ -11,6 +11,10 @@ export const credentials = {
   headerValue: 'canary-header-value-0f3a6e',
   urlPassword: 'canary-url-password-b7c5d4',
   queryToken: 'canary-query-token-1d9e20',
+  policyToken: 'canary-policy-token-3e81b7',
+  fileToken: 'canary-file-token-c20f66',
+  secondFileToken: 'canary-second-file-token-58d1a0',
+  brokenTokenFile: 'canary-broken-token-file-9f4e12',
   foreignAuthorization: 'canary-authorization-6c8b13',
   proxyPassword: 'canary-proxy-password-52e7a9',
 } as const;

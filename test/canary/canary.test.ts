@@ -1,4 +1,4 @@
-import { open, readFile } from 'node:fs/promises';
+import { open, readFile, writeFile } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -12,7 +12,7 @@ import { canariesIn, confidential, credentials, everyCanary, filesIn } from './c
 /** Payloads may be in these. */
 const spoolFile = /^(spool\.db(-wal|-shm)?|spool\.rebuilt\.db.*|damaged\/.*)$/;
 /** Credentials may be in these, for this user alone. */
-const credentialsFile = /^(credentials|last-good-config)\.json$/;
+const credentialsFile = /^(credentials|last-good-config|last-good-policy)\.json$/;
 
 const text = (key: string, stringValue: string) => ({ key, value: { stringValue } });
 
@@ -86,7 +86,8 @@ test('credentials and payloads show up nowhere but where they belong', { timeout
   let code = 200;
   const vendor = await startVendor({
     answer: ({ headers }): VendorAnswer => {
-      const echo = `${headers['x-span-token']} ${headers.authorization} ${headers['x-api-key']}`;
+      const given = ['x-span-token', 'authorization', 'x-api-key', 'x-managed-token', 'x-filed-token'];
+      const echo = given.map((name) => headers[name]).join(' ');
       return code === 200 ? ok() : status(code, { 'www-authenticate': echo }, `refused: ${echo}`);
     },
   });
@@ -111,14 +112,25 @@ test('credentials and payloads show up nowhere but where they belong', { timeout
   /** Behind a proxy that does not take our login. */
   const login = `someone:${credentials.proxyPassword}`;
   const proxied = { ...collector, name: 'proxied', proxy: proxy.url.replace('://', `://${login}@`) };
-  await using home = await makeHome({ destinations: [span, collector, tls, proxied] });
+  const others = { ...collector, headers: {} };
+  const managed = { ...others, name: 'managed', credentialHeader: 'X-Managed-Token', token: credentials.policyToken };
+  const filed = { ...others, name: 'filed', credentialHeader: 'X-Filed-Token', credentialScheme: 'Bearer' };
+  await using home = await makeHome();
+  const policyFile = join(home.folder, 'policy.json');
+  const tokenFile = join(home.folder, 'token');
+  await writeFile(policyFile, JSON.stringify({ destinations: [managed] }));
+  await writeFile(tokenFile, credentials.fileToken);
+  /** With what belongs to every config of this test. */
+  const writeConfig = (...destinations: object[]) =>
+    home.writeConfig({ destinations: [...destinations, { ...filed, tokenFile }] });
+  await writeConfig(span, collector, tls, proxied);
 
   const relays: Relay[] = [];
   onTestFinished(async () => {
     for (const relay of relays) await relay.kill();
   });
   const start = async (): Promise<Relay> => {
-    const relay = startRelay(home);
+    const relay = startRelay(home, { args: ['--policy', policyFile] });
     relays.push(relay);
     await relay.ready;
     return relay;
@@ -127,9 +139,10 @@ test('credentials and payloads show up nowhere but where they belong', { timeout
     const { stdout, stderr } = await home.command(...words);
     outputs.push([words.join(' '), stdout + stderr]);
   };
+  const list = (...words: string[]) => ask('destination', 'list', '--policy', policyFile, ...words);
   const askAll = async (): Promise<void> => {
     await Promise.all([ask('status'), ask('status', '--json'), ask('quarantine', 'list', '--json')]);
-    await Promise.all([ask('destination', 'list'), ask('destination', 'list', '--json')]);
+    await Promise.all([list(), list('--json')]);
   };
 
   let relay = await start();
@@ -139,11 +152,11 @@ test('credentials and payloads show up nowhere but where they belong', { timeout
     outputs.push([`answer to a request (${answer})`, await send(relay.port, { body: encoded() })]);
     await until(`the vendor has answered ${answer}`, () => arrived(vendor.seen.length - before));
   };
-  await deliver(200, (seen) => seen >= 2);
-  await deliver(400, (seen) => seen >= 2);
-  await deliver(413, (seen) => seen >= 2);
-  await until('they are in quarantine', async () => (await relay.call('quarantineList', {})).requests.length === 4);
-  await deliver(401, (seen) => seen >= 2);
+  await deliver(200, (seen) => seen >= 4);
+  await deliver(400, (seen) => seen >= 4);
+  await deliver(413, (seen) => seen >= 4);
+  await until('they are in quarantine', async () => (await relay.call('quarantineList', {})).requests.length === 8);
+  await deliver(401, (seen) => seen >= 4);
   await relay.untilStatus('401 is told', ({ findings }) =>
     findings.some(({ id }) => id === 'destination.credentials-refused'),
   );
@@ -158,8 +171,20 @@ test('credentials and payloads show up nowhere but where they belong', { timeout
   );
   await askAll();
 
+  // A token file that is rotated, and one that holds what is no token.
+  await writeFile(tokenFile, `${credentials.secondFileToken}\n`);
+  await until('the token of the file is tried', () =>
+    vendor.seen.some(({ headers }) => headers['x-filed-token'] === `Bearer ${credentials.secondFileToken}`),
+  );
+  await askAll();
+  await writeFile(tokenFile, `${credentials.brokenTokenFile}\n${credentials.brokenTokenFile}`);
+  await relay.untilStatus('the token file is told', ({ findings }) =>
+    findings.some(({ id }) => id === 'destination.token-file-unusable'),
+  );
+  await askAll();
+
   code = 500;
-  await home.writeConfig({ destinations: [{ ...span, token: credentials.rotatedToken }, collector, tls, proxied] });
+  await writeConfig({ ...span, token: credentials.rotatedToken }, collector, tls, proxied);
   await until('the rotated token is tried', () =>
     vendor.seen.some(({ headers }) => headers['x-span-token'] === credentials.rotatedToken),
   );
@@ -266,7 +291,17 @@ test('credentials and payloads show up nowhere but where they belong', { timeout
   expect(told).toContain('[hidden]');
   expect(told).toContain('‹masked');
   const received = vendor.seen.map(({ headers, body }) => JSON.stringify(headers) + body.toString('latin1')).join('\n');
-  for (const name of ['configToken', 'rotatedToken', 'presentedToken', 'headerValue', 'prompt', 'email'] as const) {
+  for (const name of [
+    'configToken',
+    'rotatedToken',
+    'presentedToken',
+    'policyToken',
+    'fileToken',
+    'secondFileToken',
+    'headerValue',
+    'prompt',
+    'email',
+  ] as const) {
     expect(received, `the vendor was sent ${name}`).toContain(everyCanary[name]);
   }
   const files = await filesIn(home.stateDir);
@@ -283,6 +318,10 @@ test('credentials and payloads show up nowhere but where they belong', { timeout
       .flatMap(({ path, content }) => canariesIn(path, content)),
   ).toEqual([]);
   expect(spool.flatMap(({ path, content }) => canariesIn(path, content, credentials))).toEqual([]);
+  // What others keep for us is not kept by us.
+  const { fileToken, secondFileToken, brokenTokenFile } = credentials;
+  const filedTokens = { fileToken, secondFileToken, brokenTokenFile };
+  expect(files.flatMap(({ path, content }) => canariesIn(path, content, filedTokens))).toEqual([]);
   expect(
     files
       .filter(({ path }) => credentialsFile.test(path))
