@@ -11,7 +11,9 @@ import { deliverBatch } from './deliver-batch.ts';
 import { type Destination, signalUrl } from './destination.ts';
 import type { Exporter } from './exporter.ts';
 import { Pace } from './pace.ts';
+import { Patience } from './patience.ts';
 import { readAnswer } from './read-answer.ts';
+import { SenderLog } from './sender-log.ts';
 import { type SenderHistory, Standing, type StandingFacts } from './standing.ts';
 
 export interface SenderParts {
@@ -28,16 +30,6 @@ export interface SenderParts {
   readonly onRecovered: () => void;
 }
 
-const maxPatience = 4;
-
-/** A destination that always takes longer than the time-out would get the same data again and again: wait longer for it. */
-function nextPatience(patience: number, verdict: Verdict, inTime: boolean): number {
-  if (verdict.kind === 'retry' && verdict.possiblySent && verdict.error.kind === 'timeout') {
-    return Math.min(patience * 2, maxPatience);
-  }
-  return verdict.kind === 'delivered' && inTime ? 1 : patience;
-}
-
 /** Brings the data of one signal to one destination, oldest first, one request in flight. */
 export class Sender {
   readonly #parts: SenderParts;
@@ -46,6 +38,8 @@ export class Sender {
   readonly #alarm: Alarm;
   readonly #pace: Pace;
   readonly #standing: Standing;
+  readonly #patience = new Patience();
+  readonly #log: SenderLog;
   readonly #abort = new AbortController();
   #ending = false;
   #loop: Promise<void> = Promise.resolve();
@@ -54,8 +48,6 @@ export class Sender {
   #spoolFailures = 0;
   #lastWasStale = false;
   #answeredInMs = 0;
-  /** By how much the time-out is longer than configured. */
-  #patience = 1;
   /** The spool holds a batch as in flight for us. */
   #holding = false;
   /** What is in flight may have reached the destination without being booked. */
@@ -64,8 +56,6 @@ export class Sender {
   #askedToWait = false;
   /** What was answered to credentials that were refused since something else came of an attempt, or there was a pause. */
   readonly #tried = new Map<string, DeliveryError>();
-  /** What the log says of this destination. */
-  #logged = 'ok';
 
   constructor(parts: SenderParts, destination: Destination, signal: Signal, history?: SenderHistory) {
     this.#parts = parts;
@@ -74,6 +64,7 @@ export class Sender {
     this.#alarm = new Alarm(parts.clock);
     this.#pace = new Pace(parts.exporter.maxBatchBytes);
     this.#standing = new Standing(parts.clock, signal, history);
+    this.#log = new SenderLog(parts.log, { destination: destination.name, signal });
   }
 
   /** Starts when `after` has resolved: two senders must never hold the same requests. */
@@ -133,7 +124,7 @@ export class Sender {
     try {
       await this.#giveBack();
     } catch (error) {
-      this.#log('error', 'requests not given back', { error: String(error) });
+      this.#log.note('error', 'requests not given back', { error: String(error) });
     }
   }
 
@@ -180,7 +171,7 @@ export class Sender {
         const startMs = clock.monotonicMs();
         const verdict = await this.#send(body, url, credential);
         this.#answeredInMs = clock.monotonicMs() - startMs;
-        this.#patience = nextPatience(this.#patience, verdict, this.#answeredInMs < this.#destination.timeoutMs);
+        this.#patience.learn(verdict, this.#answeredInMs < this.#destination.timeoutMs);
         this.#possiblySent = verdict.kind === 'delivered' || (verdict.kind === 'retry' && verdict.possiblySent);
         if (verdict.kind === 'retry' || verdict.kind === 'blocked') return verdict;
         this.#lastWasStale = false;
@@ -189,13 +180,13 @@ export class Sender {
       },
       taken: (rejectedPoints, message) => {
         this.#standing.delivered(rejectedPoints, message);
-        if (rejectedPoints > 0) this.#log('warn', 'points rejected', { points: rejectedPoints });
+        if (rejectedPoints > 0) this.#log.note('warn', 'points rejected', { points: rejectedPoints });
       },
       settle: async (settlement) => {
         await this.#book(settlement);
         this.#possiblySent = false;
         if (settlement.outcome === 'quarantined') {
-          this.#log('warn', 'request quarantined', { status: settlement.status });
+          this.#log.note('warn', 'request quarantined', { status: settlement.status });
         }
       },
       tooLarge: (bytes) => this.#pace.tooLarge(bytes, clock.monotonicMs()),
@@ -234,7 +225,7 @@ export class Sender {
       url,
       headers: credential.headers,
       body: enrich(this.#signal, body),
-      timeoutMs: this.#destination.timeoutMs * this.#patience,
+      timeoutMs: this.#destination.timeoutMs * this.#patience.factor,
       abort: this.#abort.signal,
     });
     const verdict = await readAnswer(result, {
@@ -291,13 +282,7 @@ export class Sender {
   }
 
   #become(state: DestinationState, error: DeliveryError | null, nextAttemptInMs?: number): void {
-    const cause = [state, error?.kind, error?.grpcStatus ?? error?.status].join(' ').trimEnd();
-    if (this.#logged !== cause) {
-      // The message may quote the destination, which may quote the payload: only our own words go into the log.
-      const { kind, status, grpcStatus } = error ?? {};
-      this.#log(state === 'ok' ? 'info' : 'warn', `delivery ${state}`, { kind, status, grpcStatus });
-    }
-    this.#logged = cause;
+    this.#log.became(state, error);
     this.#stand(state, error, nextAttemptInMs);
   }
 
@@ -320,11 +305,7 @@ export class Sender {
 
   async #waitForSpool(error: unknown): Promise<void> {
     this.#spoolFailures++;
-    if (this.#spoolFailures === 1) this.#log('error', 'delivery interrupted', { error: String(error) });
+    if (this.#spoolFailures === 1) this.#log.note('error', 'delivery interrupted', { error: String(error) });
     await this.#alarm.wait('wake', nextDelayMs(this.#spoolFailures, this.#parts.random()));
-  }
-
-  #log(level: 'info' | 'warn' | 'error', message: string, fields: Parameters<Log['info']>[1]): void {
-    this.#parts.log[level](message, { destination: this.#destination.name, signal: this.#signal, ...fields });
   }
 }
