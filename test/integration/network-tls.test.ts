@@ -427,6 +427,20 @@ describe.skipIf(noCertificates !== undefined)(`TLS (${noCertificates ?? 'openssl
       expect(await send(vendor.url, network)).toMatchObject(delivered);
     });
 
+    it('that do not answer, as on a network that is away', async () => {
+      const asked = Promise.withResolvers<void>();
+      const contextFor = () => {
+        asked.resolve();
+        return new Promise<never>(() => undefined);
+      };
+      use({ trust: { generation: 0, widen: async () => undefined, contextFor } });
+      const sending = send(vendor.url, { caFile: '/net/ca.pem' });
+      await asked.promise;
+      clock.advance(10_000);
+      await failsWith(sending, 'certificate-file', '/net/ca.pem could not be read within 10 s');
+      expect(vendor.connections()).toBe(0);
+    });
+
     it('a renewed certificate is shown from the next connection on', async () => {
       const { createServer } = await import('node:https');
       const shown: string[] = [];
