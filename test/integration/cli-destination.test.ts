@@ -241,6 +241,36 @@ test.each([
   expect(await textOf(home)).toBe(text);
 });
 
+test('a credential that may be meant for several is told, and a mistake once', async () => {
+  const authorization = { credentialHeader: 'Authorization' };
+  const home = await ownHome({
+    destinations: [
+      { name: 'a', endpoint: 'https://a.example', ...authorization },
+      { name: 'b', endpoint: 'https://b.example', ...authorization },
+      { name: 'c', endpoint: 'https://c.example', ...authorization, tokenFile: '/run/token' },
+      { name: 'd', endpoint: 'https://d.example', headers: { 'X-Key': 'CANARY' } },
+      { name: 'e', preset: 'datadog', signals: ['logs'] },
+    ],
+  });
+  const listed = await done(home, ['list']);
+  expect(flat(listed)).toContain(
+    'token: none; what Claude Code presents in Authorization may be meant for b just as well',
+  );
+  expect(listed).toContain('  token: in /run/token\n');
+  expect(listed).toContain('  no token; always sends X-Key\n');
+  expect(listed).toContain('✗ e: its data is held until a mistake is corrected\n');
+  expect(listed.match(/parameters\.site/g)).toHaveLength(1);
+  expect(JSON.parse(await done(home, ['list', '--json']))).toMatchObject({
+    destinations: [
+      { credential: { sources: [], presented: false } },
+      { credential: { sources: [], presented: false } },
+      { credential: { tokenFile: '/run/token', presented: false } },
+      { credential: null, headers: ['X-Key'] },
+      { name: 'e', mistake: expect.stringContaining('parameters.site') },
+    ],
+  });
+});
+
 test('a config file is made where there is none, for this user alone', async () => {
   const home = await ownHome();
   const configFile = join(home.folder, 'new', 'config.json');
@@ -363,6 +393,7 @@ test.each([
 test('no screen is wider than 80 columns', async () => {
   const home = await ownHome();
   const screens = [
+    (await runCommand(['destination', '--help'])).stdout,
     await done(home, ['import', fixture('gateway-mtls')]),
     await done(home, ['add', 'dd', '--preset', 'datadog', '--param', 'site=us5.datadoghq.com']),
     await done(home, ['rename', 'dd', 'datadog']),

@@ -53,7 +53,8 @@ export const add: DestinationAction = async (args, io) => {
   }
   const text = appendTo(await withoutStaleRename(editor, name, paths, io), 'destinations', entry);
   refuseMistakes(editor, text, name, 'was not added');
-  const added = editor.check(text).resolved.config.destinations.find((known) => isSameName(known.name, name));
+  const { destinations } = editor.check(text).resolved.config;
+  const added = destinations.find((known) => isSameName(known.name, name));
   const uptake = await save(editor, text, paths, io);
   if (values.json) {
     io.out(`${JSON.stringify({ added: name, configFile: editor.file, uptake })}\n`);
@@ -66,7 +67,10 @@ export const add: DestinationAction = async (args, io) => {
       `Added ${io.style('bold', name)} to ${editor.file}.`,
       ...(added === undefined
         ? []
-        : [wrap(addressWords(added), io.columns(), '  '), wrap(credentialWords(added), io.columns(), '  ')]),
+        : [
+            wrap(addressWords(added), io.columns(), '  '),
+            wrap(credentialWords(added, destinations), io.columns(), '  '),
+          ]),
       ...notes.map((note) => wrap(note, io.columns(), '  · ')),
       wrap(uptakeWords(uptake, paths), io.columns()),
       '',

@@ -131,7 +131,10 @@ function asText(
     wrap(`${uptake === undefined ? verb[1] : verb[0]} ${io.style('bold', name)} ${where} ${file}.`, columns),
     ...(added === undefined
       ? []
-      : [wrap(addressWords(added), columns, '  '), wrap(credentialWords(added), columns, '  ')]),
+      : [
+          wrap(addressWords(added), columns, '  '),
+          wrap(credentialWords(added, after.config.destinations), columns, '  '),
+        ]),
     ...notes.map((note) => wrap(note, columns, '  · ')),
     ...(uptake === undefined
       ? [`\n${laidOut(withoutSecrets(imported.entry))}`]

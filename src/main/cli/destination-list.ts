@@ -1,7 +1,7 @@
 import type { DestinationState, HealthSnapshot } from '../../shared/health.ts';
-import { signals } from '../../shared/signal.ts';
-import { countOf, listOf } from '../../shared/wording.ts';
+import { countOf } from '../../shared/wording.ts';
 import { controlClient } from '../core/control/client.ts';
+import { presentedScope } from '../core/delivery/presented-scope.ts';
 import type { HeldDestination } from '../core/policy/config.ts';
 import type { ConfigEditor } from '../core/policy/config-editor.ts';
 import type { ConfiguredDestination } from '../core/policy/to-destination.ts';
@@ -69,6 +69,7 @@ function asJson(
               header: one.credential.header,
               sources: one.credential.tokens.map(({ source }) => source),
               tokenFile: one.credential.tokenFile ?? null,
+              presented: presentedScope(one, now.config.destinations).isMeant,
             }
           : null,
         state: standing(one.name, status)?.state ?? null,
@@ -96,13 +97,15 @@ function asText({ file, now, managed }: ConfigEditor, status: HealthSnapshot | u
     ({ name, pending }) => pending.points > 0 && !known.some((one) => isSameName(one, name)),
   );
   const paragraphs = [
-    ...destinations.map((one) => paragraph(one, { status, isManaged: isManaged(one.name), io })),
+    ...destinations.map((one) => paragraph(one, { all: destinations, status, isManaged: isManaged(one.name), io })),
     ...now.held.map((one) => heldParagraph(one, io)),
     ...removed.map(({ name, pending }) =>
       wrap(`${name}: removed; ${countOf(pending.points, 'point')} still owed to it`, columns),
     ),
   ];
-  const problems = [...now.problems.policy, ...now.problems.config].map(({ message }) => wrap(message, columns, '▲ '));
+  const problems = [...now.problems.policy, ...now.problems.config]
+    .filter(({ message }) => !now.held.some(({ mistake }) => message.startsWith(mistake)))
+    .map(({ message }) => wrap(message, columns, '▲ '));
   const ending = [
     ...problems,
     ...(status === undefined ? ['The relay does not run.'] : []),
@@ -116,10 +119,14 @@ function asText({ file, now, managed }: ConfigEditor, status: HealthSnapshot | u
   return `${[...paragraphs, ...(ending.length === 0 ? [] : [ending.join('\n')])].join('\n\n')}\n`;
 }
 
-function paragraph(
-  destination: ConfiguredDestination,
-  { status, isManaged, io }: { status: HealthSnapshot | undefined; isManaged: boolean; io: Io },
-): string {
+interface ParagraphContext {
+  readonly all: readonly ConfiguredDestination[];
+  readonly status: HealthSnapshot | undefined;
+  readonly isManaged: boolean;
+  readonly io: Io;
+}
+
+function paragraph(destination: ConfiguredDestination, { all, status, isManaged, io }: ParagraphContext): string {
   const { name, formerly } = destination;
   const state = standing(name, status)?.state;
   const columns = io.columns();
@@ -131,16 +138,14 @@ function paragraph(
   return [
     `${shown}${io.style('bold', name)}${state === undefined ? '' : `: ${state}`}${aside === '' ? '' : ` (${aside})`}`,
     wrap(addressWords(destination), columns, '  '),
-    wrap(credentialWords(destination), columns, '  '),
+    wrap(credentialWords(destination, all), columns, '  '),
   ].join('\n');
 }
 
-function heldParagraph({ name, signals: held, mistake }: HeldDestination, io: Io): string {
-  const kinds = held.length === signals.length ? 'everything' : listOf(held);
-  return [
-    `${io.style('red', '✗')} ${io.style('bold', name)}: nothing is sent until its mistake is corrected, ${kinds} is kept`,
-    wrap(mistake, io.columns(), '  '),
-  ].join('\n');
+function heldParagraph({ name, mistake }: HeldDestination, io: Io): string {
+  const { mark, style } = marks.blocked;
+  const head = `${io.style(style, mark)} ${io.style('bold', name)}: its data is held until a mistake is corrected`;
+  return `${head}\n${wrap(mistake, io.columns(), '  ')}`;
 }
 
 function standing(name: string, status: HealthSnapshot | undefined) {

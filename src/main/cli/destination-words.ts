@@ -1,6 +1,7 @@
 import { type Signal, signals } from '../../shared/signal.ts';
 import { listOf } from '../../shared/wording.ts';
 import { type Destination, publicEndpoint, signalUrl } from '../core/delivery/destination.ts';
+import { presentedScope } from '../core/delivery/presented-scope.ts';
 
 /** Where each signal of a destination goes, as it may be shown. */
 export function publicAddresses(
@@ -28,17 +29,20 @@ export function addressWords(destination: Destination): string {
   ].join(', ');
 }
 
-/** Where the credential comes from, never the credential. */
-export function credentialWords({ credential, headers }: Destination): string {
+/** Where the credential comes from, never the credential. `all`: every destination, this one among them. */
+export function credentialWords(destination: Destination, all: readonly Destination[]): string {
+  const { credential, headers } = destination;
   if (credential === undefined) {
     const names = Object.keys(headers);
-    return names.length === 0 ? 'no token' : `no token; always sends ${names.join(', ')}`;
+    return names.length === 0 ? 'no token' : `no token; always sends ${listOf(names)}`;
   }
   const { header, tokens, tokenFile } = credential;
-  const given = [
+  const { isMeant, ambiguousWith } = presentedScope(destination, all);
+  const places = [
     ...tokens.map(({ source }) => (source === 'policy' ? 'from the policy' : 'from the config file')),
     ...(tokenFile === undefined ? [] : [`in ${tokenFile}`]),
+    ...(isMeant ? [`what Claude Code presents in ${header}`] : []),
   ];
-  const presented = `what Claude Code presents in ${header}`;
-  return `token: ${[...given, presented].join(', else ')}`;
+  if (places.length > 0) return `token: ${places.join(', else ')}`;
+  return `token: none; what Claude Code presents in ${header} may be meant for ${listOf(ambiguousWith, 'or')} just as well`;
 }

@@ -24,22 +24,25 @@ const presetLines = presetNames.map((name) => {
 });
 
 export const command: Command = {
-  help: `Says where telemetry goes, and changes it. A relay that runs takes every change up by itself.
+  help: `Says where telemetry goes, and changes it. A running relay takes it up at once.
 
 Usage: span-relay destination list
        span-relay destination add NAME [--preset P] [OPTIONS]
        span-relay destination remove NAME
        span-relay destination rename OLD NEW
        span-relay destination test NAME [--timeout S]
-       span-relay destination import FILE|- [--name NAME] [--replace] [--dry-run]
+       span-relay destination import FILE|- [OPTIONS]
 
-  list             each destination, where its token comes from, and how it stands
+  list             each destination, where its token comes from, how it stands
   add              a new one, behind the others in the config file
-  remove           stops sending; what is owed stays until it is too old, and goes out if the name returns
-  rename           the books, the backlog and the quarantine go on under the new name
-  test             sends a real request of each signal through the relay, and tells what came back
-  import           makes one from the settings JSON that a vendor generates (an "env" block for Claude Code),
-                   and prints what Claude Code's managed settings have to contain instead
+  remove           stops sending; what is owed stays until it is too old, and
+                   goes out if the name returns
+  rename           books, backlog and quarantine go on under the new name
+  test             sends a real request of each signal through the relay, and
+                   tells what came back
+  import           makes one from the settings JSON that a vendor generates (an
+                   "env" block for Claude Code), and prints what Claude Code's
+                   managed settings have to contain instead
 
 Options of add
   --preset P                 a vendor whose address and header are known (below)
@@ -47,17 +50,22 @@ Options of add
   --endpoint URL             base address; replaces the preset's
   --protocol P               http/protobuf, http/json or grpc
   --compression C            gzip or none
-  --token -                  reads the token from standard input; arguments can be seen by others
+  --token -                  reads the token from standard input: arguments can
+                             be seen by others
   --token-file FILE          a file with the token, read again when it changes
-  --credential-header NAME   the header that the token is sent in, with --credential-scheme before it
+  --credential-header NAME   the header that the token is sent in
+  --credential-scheme WORD   put before the token, such as Bearer
   --header NAME=VALUE        sent with every request; not for secrets
   --signals LIST             such as metrics,logs; all without it
   --attribute KEY=VALUE      put on telemetry that lacks it
   --proxy P                  system, none, or a URL without a password
-  --ca-file FILE, --client-cert FILE, --client-key FILE, --allow-insecure, --timeout-ms N
+  --ca-file FILE             PEM, trusted besides the system's authorities
+  --client-cert FILE         PEM, with --client-key FILE, for mutual TLS
+  --allow-insecure           lets an http address be on another machine
+  --timeout-ms N             for one request in all
 
 Options of import
-  --name NAME                what it is called (default: the preset, else the host)
+  --name NAME                its name (default: the preset's, or of the host)
   --signals LIST             only these, where they go to different places
   --replace                  takes the place of the destination of that name
   --dry-run                  only tells
@@ -69,7 +77,8 @@ ${presetLines.join('\n')}
   --policy FILE    another policy file than the machine's
 
 ${commonHelp}
-Exits with 0 when done; of test, when everything was delivered. 1 when not; 3 when test needs a relay and none runs.
+Exits with 0 when done; of test, when everything was delivered. 1 when not; 3
+when test needs a relay and none runs.
 `,
   async run([name, ...args], io) {
     const names = Object.keys(actions);
