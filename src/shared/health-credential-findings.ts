@@ -182,8 +182,9 @@ function rank(source: CredentialSource): number {
   return credentialSources.indexOf(source);
 }
 
+/** Words to which another sentence is added. */
 function stopped(words: string): string {
-  return words.replace(/[.]?$/, '.');
+  return /[.!?]$/.test(words) ? words : `${words}.`;
 }
 
 function quoted(signals: readonly Signal[]): string {

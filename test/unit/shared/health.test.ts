@@ -735,6 +735,12 @@ test('a refused credential is told with its source and when it last worked', () 
     `otel.span.app said no. It was given the token that Claude Code presents, which worked until 1 h ago; and the token from the policy, which has never worked. ${safe}.`,
   );
   expect(detailOf({ ...blocked('credentials', 401), credential: null })).toBe(`otel.span.app said no. ${safe}.`);
+  const lastError = { kind: 'credentials', status: 401, message: 'otel.span.app refuses: who are you?' };
+  expect(detailOf({ ...refusing('config'), lastError })).toMatch(/^otel.span.app refuses: who are you\? It was given/);
+  const policy = { file: '/etc/span-relay/policy.json', problems: [] };
+  const managed = healthOf({ span: refusing('policy', 12), facts: { policy } }).findings[0];
+  expect(managed?.detail).toContain('the token from the policy /etc/span-relay/policy.json, which worked until 12 min');
+  expect(managed?.fix).toMatch(/^Ask IT to put a current token for span into \/etc\/span-relay\/policy\.json\./);
   expect(
     detailOf({ ...refusing('config'), credential: { ...refusedFrom('config', 1), worksFor: ['metrics', 'logs'] } }),
   ).toBe(`otel.span.app said no. With the same token it takes metrics and logs. ${safe}.`);

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import { isSendable } from '../secrets/token.ts';
 
 /** A credential value that Claude Code put into one of its requests. */
 export interface PresentedCredential {
@@ -16,9 +17,6 @@ export interface PresentedCredential {
  * the new one must stay in use. A handful is plenty, and bounds what a stranger on this machine can make us remember.
  */
 const maxPresentedPerHeader = 5;
-
-/** Larger values are not tokens: Node's own server takes 16 KiB of headers in all. */
-const maxValueLength = 8 * 1024;
 
 /** What Claude Code has presented, the last first. */
 export class PresentedCredentials {
@@ -41,7 +39,8 @@ export class PresentedCredentials {
 
   /** True when the value was not known. `header` is in lower case. */
   present(header: string, value: string): boolean {
-    if (value === '' || value.length > maxValueLength) return false;
+    // One that cannot be sent would be refused by nobody, and stay the first to be tried.
+    if (!isSendable(value)) return false;
     const latest = this.#entries.find((entry) => entry.header === header);
     if (latest?.value === value) return false;
     const known = this.#entries.find((entry) => entry.header === header && entry.value === value);

@@ -1,8 +1,13 @@
-/** Whether a text can stand in an HTTP header and in gRPC metadata: visible ASCII with blanks and tabs in between. */
+/** Visible ASCII with blanks and tabs in between: what an HTTP header and gRPC metadata hold alike. */
 const headerText = /^[\t\x20-\x7E]+$/;
 
-/** As long as a token in the config may be. */
+/** As long as a token in the config may be. Node's own server takes 16 KiB of headers in all. */
 const maxTokenLength = 8 * 1024;
+
+/** Whether a text can be sent as a credential, over HTTP and over gRPC. */
+export function isSendable(text: string): boolean {
+  return headerText.test(text) && text.length <= maxTokenLength;
+}
 
 export type TokenReading =
   | { readonly kind: 'token'; readonly token: string }

@@ -223,6 +223,7 @@ describe('what Claude Code presents', () => {
     const { subject, saves, value } = await credentials();
     subject.present('x-span-token', '');
     subject.present('x-span-token', 'x'.repeat(10_000));
+    subject.present('x-span-token', 'not for gRPC: \u00e9');
     await subject.saved();
     expect(saves).toEqual([]);
     expect(value()).toBeUndefined();
