@@ -168,6 +168,31 @@ describe('a rotation', () => {
     expect(relay.books()).toMatchObject({ delivered: 4, resent: 0 });
   });
 
+  it('does not reach the address that the destination had before', async () => {
+    const [before, after] = [await vendorWith(), await vendorWith()];
+    const picking = Promise.withResolvers<void>();
+    const relay = await startRelay({
+      around: (spool) => ({
+        on: (listener) => spool.on(listener),
+        // What is picked comes late, when the config has changed already.
+        pick: async (...args) => {
+          const batch = await spool.pick(...args);
+          if (batch !== undefined) await picking.promise;
+          return batch;
+        },
+        settle: (...args) => spool.settle(...args),
+        release: (...args) => spool.release(...args),
+      }),
+    });
+    await relay.configure(spanAt(before.url, configured('old-token')));
+    await relay.accept(['x']);
+    await relay.configure(spanAt(after.url, configured('new-token')));
+    picking.resolve();
+    await relay.drained();
+    expect([tokensSeenBy(before), tokensSeenBy(after)]).toEqual([[], ['new-token']]);
+    expect(relay.books()).toMatchObject({ delivered: 2, resent: 0 });
+  });
+
   it('counts from the next request on, also while a batch is being halved', async () => {
     let valid = 'token-0';
     const vendor = await vendorWith({
