@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { connect, type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { systemClock } from '../../src/main/core/clock.ts';
 import { silentLog } from '../../src/main/core/log.ts';
@@ -12,6 +11,7 @@ import { signals } from '../../src/shared/signal.ts';
 import { below, pick, type Random, randomBytes, seededRandom } from '../support/random.ts';
 import { recorded } from '../support/recordings.ts';
 import { until } from '../support/until.ts';
+import { anyEnding, converse, type Ending, hangMs, mutate, tcpHandles, tightLimits } from './conversation.ts';
 
 /** How many inputs got which answer: a fuzzer that sees only one kind tests little. `closed`: no answer at all. */
 export interface FuzzedAnswers {
@@ -22,8 +22,6 @@ export interface FuzzedAnswers {
 /** Room for the largest request and not much more: what is not given back shows. */
 const maxBytesInFlight = 120_000;
 const parallel = 16;
-/** Far beyond every time-out of the receiver under test. */
-const hangMs = 20_000;
 
 /**
  * Sends well-formed, mutated and random bytes to a real receiver. Throws when an answer is not HTTP, when a connection
@@ -34,18 +32,7 @@ export async function fuzzReceiver(seed: number, iterations: number): Promise<Fu
   const intake = createIntake({
     clock: systemClock,
     log: silentLog,
-    limits: {
-      maxBodyBytes: 100_000,
-      maxBytesInFlight,
-      headersTimeoutMs: 200,
-      requestTimeoutMs: 400,
-      keepAliveTimeoutMs: 200,
-      lingerMs: 200,
-      maxInlineCompressedBytes: 2_000,
-      maxInlineInflatedBytes: 20_000,
-      maxInlineJsonBytes: 8_000,
-      maxInlineProtobufBytes: 8_000,
-    },
+    limits: { ...tightLimits, maxBytesInFlight },
     accept: async ({ signal, body, points }) => {
       assert.deepEqual(inspectRequest(signal, body), { ok: true, points });
       return 1;
@@ -111,7 +98,7 @@ export async function fuzzGzip(seed: number, iterations: number): Promise<Record
     const maxBytes = pick(random, [1, 5_000, 100_000]);
     const plain = pick(random, plains);
     const intact = Buffer.concat(random() < 0.2 ? [gzipSync(plain), gzipSync(plain)] : [gzipSync(plain)]);
-    const input = random() < 0.2 ? intact : mutate(random, intact);
+    const input = random() < 0.2 ? intact : mutate(random, intact, tokens);
     const inline = inflateInline(input, maxBytes, () => true);
     const streamed = await inflate(input, maxBytes, () => true);
     // Where input is both too large and damaged, it depends on the size of the pieces which is seen first.
@@ -126,8 +113,6 @@ export async function fuzzGzip(seed: number, iterations: number): Promise<Record
   return outcomes;
 }
 
-type Ending = 'end' | 'wait' | 'reset';
-
 const bodies = signals.flatMap((signal) => [recorded(signal, 'pb'), recorded(signal, 'json')]);
 
 const plains = [...bodies, Buffer.alloc(300_000), Buffer.alloc(0)];
@@ -137,9 +122,12 @@ function makeInput(random: Random): { bytes: Buffer; ending: Ending } {
   const requests = Array.from({ length: random() < 0.2 ? 3 : 1 }, () => makeRequest(random));
   const whole = Buffer.concat(requests);
   const bytes =
-    kind < 0.3 ? whole : kind < 0.9 ? mutate(random, whole) : Buffer.from(randomBytes(random, below(random, 300)));
-  const ending = random();
-  return { bytes, ending: ending < 0.85 ? 'end' : ending < 0.93 ? 'wait' : 'reset' };
+    kind < 0.3
+      ? whole
+      : kind < 0.9
+        ? mutate(random, whole, tokens)
+        : Buffer.from(randomBytes(random, below(random, 300)));
+  return { bytes, ending: anyEnding(random) };
 }
 
 function makeRequest(random: Random): Buffer {
@@ -163,11 +151,11 @@ function makeRequest(random: Random): Buffer {
     'text/plain',
   ]);
   let body: Buffer = pick(random, bodies);
-  if (random() < 0.2) body = mutate(random, body);
+  if (random() < 0.2) body = mutate(random, body, tokens);
   if (random() < 0.3) {
     headers['Content-Encoding'] = pick(random, ['gzip', 'gzip', 'x-gzip', 'br']);
     body = gzipSync(random() < 0.1 ? Buffer.alloc(1_000_000) : body);
-    if (random() < 0.3) body = mutate(random, body);
+    if (random() < 0.3) body = mutate(random, body, tokens);
   }
   if (random() < 0.05) headers.Origin = 'null';
   if (random() < 0.05) headers.Expect = pick(random, ['100-continue', 'more']);
@@ -211,64 +199,6 @@ const tokens = [
   '\xff',
 ];
 
-function mutate(random: Random, input: Buffer): Buffer {
-  let bytes: Buffer = Buffer.from(input);
-  for (let count = 1 + below(random, 4); count > 0; count--) {
-    // The head is where most decisions are made.
-    const reach = random() < 0.5 ? Math.min(bytes.length, 300) : bytes.length;
-    const at = below(random, reach);
-    const length = below(random, 20);
-    switch (below(random, 5)) {
-      case 0:
-        if (bytes.length > 0) bytes[at] = below(random, 256);
-        break;
-      case 1:
-        bytes = Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + length)]);
-        break;
-      case 2:
-        bytes = Buffer.concat([bytes.subarray(0, at), Buffer.from(pick(random, tokens), 'latin1'), bytes.subarray(at)]);
-        break;
-      case 3:
-        bytes = Buffer.concat([bytes.subarray(0, at + length), bytes.subarray(at)]);
-        break;
-      default:
-        bytes = bytes.subarray(0, at);
-    }
-  }
-  return bytes;
-}
-
-/** Sends the bytes in one or two pieces, and gives back all that comes until the other side closes. */
-function converse(port: number, bytes: Buffer, ending: Ending, where: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket: Socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true });
-    let text = '';
-    const hang = setTimeout(() => {
-      reject(new Error(`the connection hangs: ${where}`));
-      socket.destroy();
-    }, hangMs);
-    socket.on('data', (piece) => {
-      text += piece.toString('latin1');
-    });
-    // A reset is one way to close.
-    socket.on('error', () => undefined);
-    socket.on('end', () => socket.destroy());
-    socket.on('close', () => {
-      clearTimeout(hang);
-      resolve(text);
-    });
-    socket.on('connect', () => {
-      const half = bytes.length >> 1;
-      socket.write(bytes.subarray(0, half));
-      setImmediate(() => {
-        if (ending === 'end') socket.end(bytes.subarray(half));
-        else if (ending === 'wait') socket.write(bytes.subarray(half));
-        else socket.resetAndDestroy();
-      });
-    });
-  });
-}
-
 /** The statuses of the answers in `text`, which must be nothing but answers; the last may be cut where a reset was possible. */
 function readAnswers(text: string, mayLackBodies: boolean, where: string): number[] {
   const statuses: number[] = [];
@@ -286,8 +216,4 @@ function readAnswers(text: string, mayLackBodies: boolean, where: string): numbe
     rest = rest.slice(length);
   }
   return statuses;
-}
-
-function tcpHandles(): number {
-  return process.getActiveResourcesInfo().filter((name) => name.startsWith('TCP')).length;
 }

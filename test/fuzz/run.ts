@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { fuzzEnrich, fuzzInspect, fuzzTranscode } from './otlp.fuzz.ts';
 import { fuzzGzip, fuzzReceiver } from './receiver.fuzz.ts';
+import { fuzzGrpc } from './receiver-grpc.fuzz.ts';
 
 /** `npm run fuzz -- --seconds N --seed S`: every target in turn, with new inputs each round, until the time is up. */
 const { values } = parseArgs({
@@ -20,6 +21,7 @@ const targets = {
   enricher: fuzzEnrich,
   gzip: fuzzGzip,
   receiver: fuzzReceiver,
+  'gRPC receiver': fuzzGrpc,
 };
 const iterations = 1_000;
 const endsAt = performance.now() + seconds * 1_000;
