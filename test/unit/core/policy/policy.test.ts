@@ -123,7 +123,10 @@ describe('destinations', () => {
     [{ endpoint: 'https://a.example' }, { preset: 'span' }, 'https://a.example'],
     [{ endpoint: 'https://a.example' }, { endpoints: { logs: 'https://evil.example/logs' } }, 'https://a.example'],
   ])('an address is the policy’s as a whole: %j beside %j', (policy, config, endpoint) => {
-    expect(joined(policy, config)).toMatchObject({ endpoint, signalEndpoints: {} });
+    const destination = joined(policy, config);
+    expect(destination).toMatchObject({ endpoint });
+    expect(destination?.signalEndpoints).toEqual({});
+    expect(destination?.preset).toBe('preset' in policy ? policy.preset : undefined);
   });
 
   test('the header of the credential is the policy’s where it has one', () => {
