@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest';
-import { type Agent, startAgent } from '../../src/main/core/agent.ts';
+import { type Agent, type AgentOptions, startAgent } from '../../src/main/core/agent.ts';
 import { controlClient } from '../../src/main/core/control/client.ts';
 import { lineLog } from '../../src/main/core/log.ts';
 import type { SendTestResult } from '../../src/shared/control.ts';
@@ -25,7 +25,11 @@ export interface TestAgent {
   sendTest(timeoutMs?: number): Promise<readonly SendTestResult[]>;
 }
 
-export async function startTestAgent(config: object | string, home?: RelayHome): Promise<TestAgent> {
+export async function startTestAgent(
+  config: object | string,
+  home?: RelayHome,
+  options: Pick<AgentOptions, 'secrets'> = {},
+): Promise<TestAgent> {
   const logged: string[] = [];
   const place = home ?? (await ownHome(config));
   const { stateDir, configFile } = place;
@@ -34,6 +38,7 @@ export async function startTestAgent(config: object | string, home?: RelayHome):
     configFile,
     env: {},
     home: stateDir,
+    ...options,
     log: lineLog((line) => logged.push(line)),
   });
   if (start.kind !== 'started') throw new Error(`The agent did not start: ${JSON.stringify(start)}`);
