@@ -23,7 +23,16 @@ export function aimsOf(results: Results): readonly (readonly string[])[] {
 /** By how much the measures at a million may differ from those at a thousand and still be called flat: the machine's noise. */
 const flatWithin = 1.5;
 
-function listAims({ throughput, destinations, enrichment, idle, restart, drain, growth }: Results): readonly Aim[] {
+function listAims({
+  throughput,
+  grpc,
+  destinations,
+  enrichment,
+  idle,
+  restart,
+  drain,
+  growth,
+}: Results): readonly Aim[] {
   const at = (connections: number) => throughput?.rows.find((row) => row.connections === connections);
   const first = growth?.at(0);
   const full = growth?.at(-1);
@@ -35,6 +44,12 @@ function listAims({ throughput, destinations, enrichment, idle, restart, drain, 
     below('p99 at 64 connections', 25, at(64)?.relay.p99Ms, ms),
     atLeast('acknowledged per second, 1 connection', 2_500, at(1)?.relay.perSecond, count),
     atLeast('of the same server that throws the body away, 64 connections', 0.6, at(64)?.ofDiscarding, percent),
+    atLeast(
+      'acknowledged by gRPC, 64 connections, of that by HTTP',
+      0.6,
+      grpc?.rows.find(({ concurrent }) => concurrent === 64)?.ofHttp,
+      percent,
+    ),
     atLeast(
       'delivered to the last of eight healthy destinations, beside one that is down and one slow, of that to a single one',
       0.9,

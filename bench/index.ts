@@ -5,6 +5,7 @@ import { measureDestinations } from './suites/destinations.ts';
 import { measureDrain } from './suites/drain.ts';
 import { measureEnrichment } from './suites/enrichment.ts';
 import { measureGrowth } from './suites/growth.ts';
+import { measureGrpc } from './suites/grpc.ts';
 import { measureIdle } from './suites/idle.ts';
 import { measureProfiles } from './suites/profile.ts';
 import { measureRestart } from './suites/restart.ts';
@@ -26,6 +27,7 @@ const { values } = parseArgs({
 const suites = {
   throughput: measureThroughput,
   destinations: measureDestinations,
+  grpc: measureGrpc,
   enrichment: measureEnrichment,
   idle: measureIdle,
   restart: measureRestart,
@@ -47,7 +49,7 @@ const machine = await describeMachine();
 const results: Record<string, unknown> = {};
 
 /** Whatever hangs: a run ends by then, with everything that it started, and tells what it has. */
-const giveUpAfterMs = 12 * 60_000;
+const giveUpAfterMs = 18 * 60_000;
 setTimeout(() => {
   process.stderr.write(`The benchmark is not done after ${giveUpAfterMs / 60_000} minutes and gives up.\n`);
   process.stdout.write(renderResults(soFar()), () => process.exit(1));

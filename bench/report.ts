@@ -3,6 +3,7 @@ import type { Destinations } from './suites/destinations.ts';
 import type { Drain } from './suites/drain.ts';
 import type { EnrichmentRow } from './suites/enrichment.ts';
 import type { GrowthRow } from './suites/growth.ts';
+import type { Grpc } from './suites/grpc.ts';
 import type { Idle } from './suites/idle.ts';
 import type { Profile } from './suites/profile.ts';
 import type { Restart } from './suites/restart.ts';
@@ -18,6 +19,7 @@ export interface Results {
   readonly tookSeconds: number;
   readonly throughput?: Throughput;
   readonly destinations?: Destinations;
+  readonly grpc?: Grpc;
   readonly enrichment?: readonly EnrichmentRow[];
   readonly idle?: Idle;
   readonly restart?: Restart;
@@ -28,12 +30,13 @@ export interface Results {
 
 /** The results as Markdown. */
 export function renderResults(results: Results): string {
-  const { machine, tookSeconds, throughput, destinations, enrichment, idle, restart, drain, growth, profiles } =
+  const { machine, tookSeconds, throughput, grpc, destinations, enrichment, idle, restart, drain, growth, profiles } =
     results;
   const sections = [
     renderMachine(machine, tookSeconds),
     `### Aims\n\n${table(['', 'aim', 'measured', ''], aimsOf(results))}`,
     throughput && renderThroughput(throughput),
+    grpc && renderGrpc(grpc),
     destinations && renderDestinations(destinations),
     enrichment && renderEnrichment(enrichment),
     idle && renderIdle(idle),
@@ -114,6 +117,30 @@ function renderDestinations({ perSecond, repetitions, single, ten }: Destination
       ]),
     ),
   ].join('\n\n');
+}
+
+function renderGrpc({ rows, memory, repetitions }: Grpc): string {
+  const load = ['/s', 'p50', 'p99'];
+  const errors = rows.reduce((sum, row) => sum + row.grpc.errors + row.http.errors + row.oneConnection.errors, 0);
+  return [
+    '### The same by gRPC',
+    `Exports at once, each on a connection of its own; beside that, all on one connection. Clients of the same kind for both protocols; medians of ${repetitions}; ${errors} errors.`,
+    table(
+      ['at once', ...named('gRPC', load), ...named('HTTP', load), 'gRPC of HTTP', ...named('one connection', load)],
+      rows.map(({ concurrent, grpc, http, ofHttp, oneConnection }) => [
+        count(concurrent),
+        ...loadCells(grpc),
+        ...loadCells(http),
+        percent(ofHttp),
+        ...loadCells(oneConnection),
+      ]),
+    ),
+    `Highest memory after 10 s at 64 connections: ${megabytes(memory.grpc.peak)} by gRPC, ${megabytes(memory.http.peak)} by HTTP.`,
+  ].join('\n\n');
+}
+
+function named(what: string, [first = '', ...others]: readonly string[]): string[] {
+  return [`${what} ${first}`, ...others];
 }
 
 function loadCells({ perSecond, p50Ms, p99Ms }: Load): string[] {

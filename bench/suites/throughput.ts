@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { runProgram, startProgram } from '../support/children.ts';
 import type { Context } from '../support/context.ts';
 import { temporaryFolder } from '../support/folder.ts';
-import { generator, type Load, load, payloadFile } from '../support/load.ts';
+import { generator, type Load, load, medianLoad, payloadFile } from '../support/load.ts';
 import { startReadyRelay } from '../support/relay.ts';
 import { median } from '../support/stats.ts';
 import { startVendor } from '../support/vendor.ts';
@@ -107,14 +107,4 @@ async function measureDelivering(quick: boolean): Promise<Load & { deliveredPerS
   const deliveredNow = after.ledger.reduce((sum, row) => sum + row.delivered, 0) - before;
   const requests = seen.perSecond * elapsedSeconds;
   return { ...seen, deliveredPerSecond: ((deliveredNow / acceptedNow) * requests) / elapsedSeconds };
-}
-
-function medianLoad(loads: readonly Load[]): Load {
-  const of = (field: keyof Load) => median(loads.map((one) => one[field]));
-  return {
-    perSecond: of('perSecond'),
-    p50Ms: of('p50Ms'),
-    p99Ms: of('p99Ms'),
-    errors: loads.reduce((sum, { errors }) => sum + errors, 0),
-  };
 }

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { hasCommand, runProgram, startChild } from './children.ts';
+import { median } from './stats.ts';
 
 /** What a load generator saw. Times are milliseconds. */
 export interface Load {
@@ -31,6 +32,21 @@ export async function load(
   return by === 'wrk'
     ? loadByWrk(port, connections, seconds)
     : runProgram<Load>('keep-alive-client', [port, connections, seconds, payloadFile], (seconds + 20) * 1_000);
+}
+
+/** By gRPC: so many calls at once on each of so many connections. */
+export function grpcLoad(port: number, connections: number, calls: number, seconds: number): Promise<Load> {
+  return runProgram<Load>('grpc-client', [port, connections, calls, seconds, payloadFile], (seconds + 20) * 1_000);
+}
+
+export function medianLoad(loads: readonly Load[]): Load {
+  const of = (field: keyof Load) => median(loads.map((one) => one[field]));
+  return {
+    perSecond: of('perSecond'),
+    p50Ms: of('p50Ms'),
+    p99Ms: of('p99Ms'),
+    errors: loads.reduce((sum, { errors }) => sum + errors, 0),
+  };
 }
 
 interface WrkReport {

@@ -21,6 +21,7 @@ export interface Relay extends AsyncDisposable {
   readonly pid: number;
   /** Once it is ready. */
   readonly port: number;
+  readonly grpcPort: number;
   readonly ready: Promise<void>;
   readonly exited: Promise<void>;
   status(): Promise<HealthSnapshot>;
@@ -43,10 +44,11 @@ export function startRelay(folder: string, options: { nodeArgs?: string[]; repla
   const stateDir = join(folder, 'state');
   const run = ['run', '--state-dir', stateDir, '--config', join(folder, 'config.json')];
   const child: Child = startChild(process.execPath, [...nodeArgs, entry, ...run, ...(replace ? ['--replace'] : [])]);
-  let port = 0;
+  let [port, grpcPort] = [0, 0];
   let client: ControlClient | undefined;
-  const ready = child.line(/^span-relay ready http=127\.0\.0\.1:(\d+) /, 60_000).then((found) => {
-    port = Number(found[1]);
+  const readyLine = /^span-relay ready http=127\.0\.0\.1:(\d+) grpc=127\.0\.0\.1:(\d+) /;
+  const ready = child.line(readyLine, 60_000).then((found) => {
+    [port, grpcPort] = [Number(found[1]), Number(found[2])];
   });
   // Whoever kills it before it is ready does not wait for it.
   ready.catch(() => undefined);
@@ -63,6 +65,9 @@ export function startRelay(folder: string, options: { nodeArgs?: string[]; repla
     pid: child.pid,
     get port() {
       return port;
+    },
+    get grpcPort() {
+      return grpcPort;
     },
     ready,
     exited: child.exited,
