@@ -164,7 +164,7 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
   });
   const exporters = createExporters({ clock, version: relayVersion, connector: network.connector });
   const attribution = createAttribution({ env, home, readFile, log });
-  await attribution.refresh();
+  const attributesRead = attribution.refresh();
   const delivery = createDelivery({
     spool,
     exporters,
@@ -177,9 +177,10 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
   });
   const machine = await gatherMachineFacts({ stateDir, relayVersion, log });
 
-  /** The spool learns of a destination before anything can be sent to it. */
+  /** The spool learns of a destination before anything can be sent to it, and nothing is sent before its attributes are known. */
   const applyConfig = async (loaded: LoadedConfig): Promise<void> => {
     await spool.setDestinations(spoolDestinations(loaded));
+    await attributesRead;
     const destinations = destinationsOf(loaded);
     network.follow(destinations);
     delivery.setDestinations(destinations);
@@ -193,7 +194,7 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
     credentialHeaders = credentialHeadersOf(loaded);
     void attribution.refresh();
     const report = (error: unknown) => log.error('the config could not be applied', { error: String(error) });
-    inForce = applyConfig(loaded).catch(report);
+    inForce = inForce.then(() => applyConfig(loaded)).catch(report);
     receivers.move(loaded.config.listen).catch(report);
   };
   // Requests wait until the spool knows for whom they are.
