@@ -1,8 +1,10 @@
 import { networkInterfaces } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { grpcClient } from '../support/grpc-client.ts';
 import { call, flags, frame, frameTypes, message } from '../support/http2-frames.ts';
 import { recorded } from '../support/recordings.ts';
+import { runProcess } from '../support/run-process.ts';
 import { until } from '../support/until.ts';
 import { openRawHttp2 } from './grpc-harness.ts';
 import { openRaw, startReceiver } from './receiver-harness.ts';
@@ -32,6 +34,12 @@ describe('listening', () => {
     expect(await client.export('metrics', body)).toMatchObject({ code: 0 });
     expect(second.accepted).toHaveLength(1);
   });
+});
+
+test('node:http2 is loaded by the first client that speaks it', async () => {
+  const program = fileURLToPath(new URL('./receiver-idle.ts', import.meta.url));
+  const { stdout, stderr } = await runProcess(process.execPath, [program], { env: process.env, timeoutMs: 20_000 });
+  expect({ ...JSON.parse(stdout), stderr }).toEqual({ start: false, http: false, http2: true, stderr: '' });
 });
 
 describe.runIf(onLinux)('a planned takeover', () => {

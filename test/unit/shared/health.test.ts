@@ -522,6 +522,20 @@ const cases: readonly [HealthState, string, Changes, readonly string[], string][
   ],
   [
     'failing',
+    'HTTP is sent to the gRPC port',
+    { facts: { ...neverReceived, ...refused('http-on-grpc-port', true) }, spool: { ledger: [], pending: [] } },
+    ['receiver.requests-refused'],
+    "Claude Code's exports are refused (HTTP on the port for gRPC): set OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:14318, or OTEL_EXPORTER_OTLP_PROTOCOL=grpc, in the settings of Claude Code.",
+  ],
+  [
+    'attention',
+    'https was sent once',
+    { facts: refused('tls', false) },
+    ['receiver.requests-refused'],
+    'Some requests to the relay were refused (https): begin OTEL_EXPORTER_OTLP_ENDPOINT with http:// in the settings of Claude Code: the relay is on this machine.',
+  ],
+  [
+    'failing',
     'the disk is full',
     { spool: { state: { kind: 'disk-full' } } },
     ['spool.disk-full'],

@@ -1,5 +1,5 @@
 import type { Server } from 'node:net';
-import type { Intake } from './intake.ts';
+import type { Intake, Protocol } from './intake.ts';
 
 export interface FrontContext {
   readonly intake: Intake;
@@ -11,6 +11,7 @@ export interface FrontContext {
 
 /** A protocol as a receiver speaks it to its clients, over all of its addresses. */
 export interface Front {
+  readonly protocol: Protocol;
   /** A server that does not listen yet. */
   createServer(): Server;
   /** No new connections come: whatever is still answered ends its connection. */

@@ -90,6 +90,7 @@ export function grpcFront(context: FrontContext): Front {
   });
 
   return {
+    protocol: 'grpc',
     createServer() {
       const server = createServer({ allowHalfOpen: true, noDelay: true }, accept);
       server.maxConnections = limits.maxConnections * 2;

@@ -21,6 +21,7 @@ export function httpFront(context: FrontContext): Front {
   const connections = httpConnections(context.intake);
   let draining = false;
   return {
+    protocol: 'http',
     createServer: () =>
       createHttpServer({
         ...context,

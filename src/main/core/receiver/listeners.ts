@@ -3,6 +3,7 @@ import type { ListenFacts } from '../../../shared/health.ts';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import { type Bound, bind, stopListening, tryExclusively } from './bind.ts';
+import type { Protocol } from './intake.ts';
 
 export interface ListenersOptions {
   /** 0: any free port, the same on all hosts. */
@@ -15,6 +16,8 @@ export interface ListenersOptions {
   readonly takeover: boolean;
   /** Sockets that already listen, from systemd or a supervisor, used instead of `hosts` and `port`. */
   readonly inheritedFds: readonly number[];
+  /** For the log. */
+  readonly protocol: Protocol;
   readonly clock: Clock;
   readonly log: Log;
   readonly createServer: () => Server;
@@ -186,7 +189,8 @@ export class Listeners {
     if (before.state === facts.state && before.port === facts.port && before.holder === facts.holder) return;
     this.#facts = facts;
     const level = facts.state === 'port-taken' ? 'warn' : 'info';
-    this.#options.log[level](`receiver: ${facts.state}`, { port: facts.port, holder: facts.holder });
+    const { port, holder } = facts;
+    this.#options.log[level](`receiver: ${facts.state}`, { port, protocol: this.#options.protocol, holder });
     this.#options.onStateChange(facts);
   }
 }

@@ -52,6 +52,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     reusePort: options.reusePort ?? false,
     takeover: options.takeover ?? false,
     inheritedFds: options.inheritedFds ?? [],
+    protocol: front.protocol,
     clock,
     log,
     findHolder: findPortHolder,

@@ -54,6 +54,22 @@ describe('the guard refuses names that others can point at this machine', () => 
   });
 });
 
+describe('the host of HTTP/2 is :authority', () => {
+  test.each([
+    [':authority alone', [':authority', '127.0.0.1:14317'], undefined],
+    ['Host beside it', [':authority', 'localhost', 'host', '[::1]'], undefined],
+    ['a foreign :authority', [':authority', 'evil.example'], 403],
+    ['a foreign Host beside it', [':authority', 'localhost', 'host', 'evil.example'], 403],
+    ['a foreign :authority beside Host', [':authority', 'evil.example', 'host', 'localhost'], 403],
+    ['two of them', [':authority', 'localhost', ':authority', 'localhost'], 400],
+    ['two Hosts beside it', [':authority', 'localhost', 'host', 'localhost', 'host', 'localhost'], 400],
+    ['Host alone', ['host', 'localhost'], undefined],
+    ['none', [':method', 'POST', ':path', '/'], 400],
+  ])('%s', (_, headers, status) => {
+    expect(guard(headers)?.status).toBe(status);
+  });
+});
+
 describe('the guard refuses whatever comes out of a browser', () => {
   test.each([
     'Origin',

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { routeOf } from '../../../../src/main/core/receiver/route.ts';
+import { misdirectedRoute, routeOf } from '../../../../src/main/core/receiver/route.ts';
 
 const port = 14318;
 
@@ -47,6 +47,16 @@ describe('a wrong path is answered with the right one', () => {
     const route = routeOf('/secret-path?token=secret', port);
     expect(JSON.stringify(route)).not.toContain('secret');
   });
+});
+
+test.each([
+  ['/v1/metrics', { kind: 'other-protocol', signal: 'metrics' }],
+  ['/otlp/v1/logs', { kind: 'other-protocol', signal: 'logs' }],
+  ['/', { kind: 'other-protocol' }],
+  ['/healthz', { kind: 'health' }],
+  ['http://evil.example/v1/metrics', { kind: 'proxy' }],
+])('on the gRPC port %s leads to %j', (target, route) => {
+  expect(misdirectedRoute(target, port)).toEqual(route);
 });
 
 test('the relay is not a proxy', () => {
