@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { presetNames, presets } from '../../../../src/main/core/policy/presets.ts';
 import { destinationKeys } from '../../../../src/main/core/policy/schemas.ts';
-import { parse } from '../../../support/configs.ts';
+import { parse, parseBoth } from '../../../support/configs.ts';
 
 const page = readFileSync(new URL('../../../../docs/configuration.md', import.meta.url), 'utf8');
 
@@ -11,6 +11,20 @@ test('the example of the documentation is right', () => {
   const { config, problems } = parse(example.replaceAll('…', 'secret'));
   expect(problems).toEqual([]);
   expect(config.destinations).toHaveLength(3);
+});
+
+test.each(['it', 'attribution', 'fleet'])('what docs/%s.md shows of a config or policy is right', (name) => {
+  const text = readFileSync(new URL(`../../../../docs/${name}.md`, import.meta.url), 'utf8');
+  const blocks = [...text.matchAll(/```json\n(.*?)```/gs)].map(([, block = '']) => block.replaceAll('…', 'secret'));
+  const examples = blocks.filter((block) => !block.includes('"env"'));
+  expect(examples).not.toEqual([]);
+  for (const example of examples) {
+    expect(parse(example).problems, example).toEqual([]);
+    expect(parseBoth({ policy: JSON.parse(example), config: {} }).problems, example).toEqual({
+      policy: [],
+      config: [],
+    });
+  }
 });
 
 test('every key and every preset is documented, with its parameters', () => {
