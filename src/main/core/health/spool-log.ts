@@ -43,6 +43,8 @@ export function createSpoolLog({ clock, log, books }: SpoolLogParts): SpoolLog {
           return;
         case 'renamed':
           return log.info('spool renamed', { from: event.from, to: event.to });
+        case 'inherited':
+          return log.info('spool handed over what was kept for nobody', { from: event.from, to: event.to });
         case 'dropped':
           return drops.note(event.cause, event.points, undefined);
         case 'ready':

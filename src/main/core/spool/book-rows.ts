@@ -1,13 +1,27 @@
 import type { LedgerRow, PendingBooks } from '../../../shared/ledger.ts';
 import { type Signal, signals } from '../../../shared/signal.ts';
 import type { Queue, QueueNumbers } from './queue.ts';
+import type { SpoolBooks } from './spool.ts';
 
-/** A queue's numbers in the words of the ledger. */
-export function ledgerRow(destination: string, { signal, numbers }: Queue): LedgerRow {
+/** The queues that have books, or get something, in the words of the ledger. */
+export function booksOf(
+  queues: readonly Queue[],
+  nameOf: (id: number) => string,
+): Pick<SpoolBooks, 'ledger' | 'pending'> {
+  const shown = queues.filter(
+    ({ numbers, subscriptions }) => numbers.accepted > 0 || numbers.refused > 0 || subscriptions.length > 0,
+  );
+  return {
+    ledger: shown.map((queue) => ledgerRow(nameOf(queue.destination), queue)),
+    pending: shown.map((queue) => pendingRow(nameOf(queue.destination), queue)),
+  };
+}
+
+function ledgerRow(destination: string, { signal, numbers }: Queue): LedgerRow {
   return { destination, signal: signalAt(signal), ...ledgerNumbers(numbers) };
 }
 
-export function pendingRow(destination: string, { signal, numbers, oldestAt }: Queue): PendingBooks {
+function pendingRow(destination: string, { signal, numbers, oldestAt }: Queue): PendingBooks {
   return {
     destination,
     signal: signalAt(signal),

@@ -1,8 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { type Signal, signals } from '../../../shared/signal.ts';
-import { ledgerRow, pendingRow, signalAt } from './book-rows.ts';
+import { booksOf, signalAt } from './book-rows.ts';
 import { DamagedSpoolError } from './database.ts';
 import { DestinationNames } from './destination-names.ts';
+import { handOver } from './hand-over.ts';
 import { hourMs } from './hour.ts';
 import {
   emptyNumbers,
@@ -22,8 +23,7 @@ import type { Watermark } from './watermark.ts';
 
 /**
  * The books of every destination and signal, in memory and in the file. Between `begin` and `write` they may be changed;
- * `committed` makes that final, `takeBack` undoes it. Nobody else writes the tables `queue`, `subscription`, `hour`,
- * `destination` and `state`.
+ * `committed` makes that final, `takeBack` undoes it. Nobody else writes `queue`, `subscription`, `hour` and `state`.
  */
 export class BooksKeeper {
   readonly #db: DatabaseSync;
@@ -43,7 +43,6 @@ export class BooksKeeper {
   readonly #stale = new Set<Queue>();
   /** Queues that had something in flight when the last process died; booked with the first commit of this one. */
   #interrupted: readonly Queue[] = [];
-  /** Of the running transaction. */
   #successions: readonly Succession[] = [];
 
   constructor(db: DatabaseSync, sql: Statements, now: () => number) {
@@ -109,14 +108,13 @@ export class BooksKeeper {
   }
 
   setDestinations(destinations: readonly SpoolDestination[]): void {
-    for (const succession of this.#names.successions(destinations, (id) => this.#hasBooks(id)))
-      this.#succeed(succession);
+    for (const one of this.#names.successions(destinations, (id) => this.#hasBooks(id))) {
+      if (one.only === 'kept') this.#handOverKept(one);
+      else this.#succeed(one);
+    }
     const wanted = new Map(destinations.map(({ name, signals }) => [name, signals]));
     for (const name of wanted.keys()) this.#ensureDestination(name);
-    this.#names.markPlaceholder(
-      destinations,
-      (id) => !this.#queues.some((queue) => queue.destination === id && queue.numbers.accepted > 0),
-    );
+    this.#names.markPlaceholder(destinations, this.#nextId, (id) => this.#hasBooks(id));
     for (const [name, id] of this.#names.entries()) {
       for (const queue of this.#queues) {
         if (queue.destination !== id) continue;
@@ -181,13 +179,7 @@ export class BooksKeeper {
   }
 
   snapshot(): Pick<SpoolBooks, 'ledger' | 'pending'> {
-    const shown = this.#queues.filter(
-      ({ numbers, subscriptions }) => numbers.accepted > 0 || numbers.refused > 0 || subscriptions.length > 0,
-    );
-    return {
-      ledger: shown.map((queue) => ledgerRow(this.destinationName(queue.destination), queue)),
-      pending: shown.map((queue) => pendingRow(this.destinationName(queue.destination), queue)),
-    };
+    return booksOf(this.#queues, (id) => this.destinationName(id));
   }
 
   watermark(): Watermark {
@@ -248,14 +240,24 @@ export class BooksKeeper {
     );
   }
 
-  #succeed({ from, to }: Succession): void {
+  #succeed(succession: Succession): void {
+    const { from, to } = succession;
     const id = this.#names.idOf(from);
     if (id === undefined) return;
     this.#removeDestination(to);
     this.#names.rename(id, to);
     // Whoever sends it knows it by the old name, and cannot say any more what became of it.
     for (const queue of this.#queues) if (queue.destination === id) this.release(queue, true);
-    this.#successions = [...this.#successions, { from, to }];
+    this.#successions = [...this.#successions, succession];
+  }
+
+  #handOverKept(succession: Succession): void {
+    this.#ensureDestination(succession.to);
+    const { placeholder } = this.#names;
+    const heir = this.#names.idOf(succession.to);
+    if (!placeholder || heir === undefined) return;
+    if (handOver(this, this.#sql, placeholder, heir)) this.#successions = [...this.#successions, succession];
+    this.#names.clearPlaceholder();
   }
 
   #removeDestination(name: string): void {

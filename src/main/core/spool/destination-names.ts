@@ -5,6 +5,16 @@ import { type Succession, successions } from './succession.ts';
 
 type Names = ReadonlyMap<string, number>;
 
+/** The destination that only stands in for one that is not configured yet. */
+export interface Placeholder {
+  readonly id: number;
+  /** The first request that is kept for nobody in particular; what is owed before it is the destination's own. */
+  readonly since: number;
+}
+
+/** Everything that is owed under the name was kept for nobody in particular. */
+const always = 1;
+
 /**
  * The names of the destinations that have books, in memory and in the table `destination`. Books, requests in reserve,
  * hours and quarantine go by the number behind the name, so that a name can change without touching them.
@@ -12,16 +22,15 @@ type Names = ReadonlyMap<string, number>;
 export class DestinationNames {
   readonly #sql: Statements;
   #ids: Names;
-  /** The destination that only stands in for one that is not configured yet. */
-  #placeholder: number | undefined;
-  #atBegin: { readonly ids: Names; readonly placeholder: number | undefined };
+  #placeholder: Placeholder | undefined;
+  #atBegin: { readonly ids: Names; readonly placeholder: Placeholder | undefined };
 
   constructor(db: DatabaseSync, sql: Statements) {
     this.#sql = sql;
     const rows = db.prepare('SELECT id, name, placeholder FROM destination ORDER BY id').all();
-    const placeholder = rows.find((row) => row.placeholder === 1);
+    const placeholder = rows.find((row) => Number(row.placeholder) > 0);
     this.#ids = new Map(rows.map((row) => [String(row.name), Number(row.id)]));
-    this.#placeholder = placeholder && Number(placeholder.id);
+    this.#placeholder = placeholder && { id: Number(placeholder.id), since: Number(placeholder.placeholder) };
     this.#atBegin = { ids: this.#ids, placeholder: this.#placeholder };
   }
 
@@ -54,7 +63,8 @@ export class DestinationNames {
     return successions(destinations, {
       names: [...this.#ids.keys()],
       hasBooks: (name) => hasBooks(this.#ids.get(name) ?? 0),
-      placeholder: this.#placeholder === undefined ? undefined : this.nameOf(this.#placeholder),
+      placeholder: this.#placeholder && this.nameOf(this.#placeholder.id),
+      isMixed: this.#placeholder !== undefined && this.#placeholder.since > always,
     });
   }
 
@@ -70,7 +80,7 @@ export class DestinationNames {
   remove(id: number): void {
     this.#sql.removeDestination.run(id);
     this.#ids = new Map([...this.#ids].filter(([, known]) => known !== id));
-    if (this.#placeholder === id) this.#placeholder = undefined;
+    if (this.#placeholder?.id === id) this.#placeholder = undefined;
   }
 
   rename(id: number, to: string): void {
@@ -78,14 +88,25 @@ export class DestinationNames {
     this.#ids = new Map([...this.#ids].map(([name, known]) => [known === id ? to : name, known]));
   }
 
-  /** `mayStandIn`: books that a configured destination has begun stay its own. */
-  markPlaceholder(destinations: readonly SpoolDestination[], mayStandIn: (id: number) => boolean): void {
+  get placeholder(): Placeholder | undefined {
+    return this.#placeholder;
+  }
+
+  /** What was kept for nobody in particular has its destination. */
+  clearPlaceholder(): void {
+    if (this.#placeholder) this.#sql.markPlaceholder.run(0, this.#placeholder.id);
+    this.#placeholder = undefined;
+  }
+
+  /** `nextId`: of the next request. `hasOwn`: books that a configured destination has begun stay its own. */
+  markPlaceholder(destinations: readonly SpoolDestination[], nextId: number, hasOwn: (id: number) => boolean): void {
     for (const { name, placeholder = false } of destinations) {
       const id = this.#ids.get(name);
-      if (id === undefined || placeholder === (this.#placeholder === id)) continue;
-      if (placeholder && !mayStandIn(id)) continue;
-      this.#placeholder = placeholder ? id : undefined;
-      this.#sql.markPlaceholder.run(placeholder ? 1 : 0, id);
+      if (id === undefined || placeholder === (this.#placeholder?.id === id)) continue;
+      this.clearPlaceholder();
+      if (!placeholder) continue;
+      this.#placeholder = { id, since: hasOwn(id) ? nextId : always };
+      this.#sql.markPlaceholder.run(this.#placeholder.since, id);
     }
   }
 }

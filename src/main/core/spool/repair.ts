@@ -7,7 +7,7 @@ import { classifyFault, closeQuietly, openDatabase } from './database.ts';
 import { companions, forgetDamaged, freeDiskBytes, installRebuilt, releaseReserve, spoolFiles } from './files.ts';
 import { toReport } from './history.ts';
 import { hourMs, writeHourSql } from './hour.ts';
-import { bestBooks, fromConfig, fromTables, fromWatermark, type KnownBooks } from './known-books.ts';
+import { bestBooks, fromConfig, fromTables, fromWatermark, isCount, type KnownBooks } from './known-books.ts';
 import { flowNames, numberNames, openEnd, type Queue, type QueueNumbers } from './queue.ts';
 import { mendLogHead, rawPages } from './raw-pages.ts';
 import { type DamagedDatabase, openDamaged, type Row } from './salvage.ts';
@@ -181,9 +181,9 @@ function writeBooks(fresh: DatabaseSync, known: KnownBooks, nextId: number): voi
 
 /** Which destination only stands in for one that is not configured yet. */
 function copyPlaceholder(damaged: DamagedDatabase | undefined, fresh: DatabaseSync): void {
-  const mark = fresh.prepare('UPDATE destination SET placeholder = 1 WHERE id = ? AND name = ?');
+  const mark = fresh.prepare('UPDATE destination SET placeholder = ? WHERE id = ? AND name = ?');
   for (const { id, name, placeholder } of damaged?.table('destination') ?? []) {
-    if (placeholder === 1) mark.run(Number(id), String(name));
+    if (isCount(placeholder) && placeholder > 0) mark.run(placeholder, Number(id), String(name));
   }
 }
 

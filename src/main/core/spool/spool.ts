@@ -18,6 +18,7 @@ export interface Spool {
    * The destinations as configured now. One that is not named any more keeps its backlog and gets nothing new. One that has
    * no books yet takes over those of its name in other letter case, or of the name that it had `formerly`, when that is not
    * configured itself: queue, books, history and quarantine. What was in flight under that name counts as resent.
+   * What a placeholder kept goes to the first one without books as these do, else into the queue of the first one.
    */
   setDestinations(destinations: readonly SpoolDestination[]): Promise<void>;
   /**
@@ -59,7 +60,7 @@ export interface SpoolDestination {
   readonly name: string;
   /** The name that it had: its queue and books under that name are its own, unless it has some under this one already. */
   readonly formerly?: string;
-  /** Stands in for a destination that is not configured yet: the first one that is gets its queue and books. */
+  /** Stands in for a destination that is not configured yet: the first one that is gets what is kept meanwhile. */
   readonly placeholder?: boolean;
   readonly signals: readonly Signal[];
 }
@@ -123,6 +124,8 @@ export type SpoolEvent =
   | { readonly kind: 'owed' }
   /** The books of one destination go on under another name. */
   | { readonly kind: 'renamed'; readonly from: string; readonly to: string }
+  /** What was kept under the first name for nobody in particular is owed to the second now. */
+  | { readonly kind: 'inherited'; readonly from: string; readonly to: string }
   | { readonly kind: 'dropped'; readonly cause: DropCause; readonly points: number }
   | { readonly kind: 'repairing'; readonly reason: string }
   | { readonly kind: 'repaired'; readonly report: RepairReport }

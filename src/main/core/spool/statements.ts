@@ -23,6 +23,11 @@ export function prepareStatements(db: DatabaseSync) {
       `SELECT received_at FROM request
        WHERE signal = ? AND id BETWEEN ? AND ? AND (only_for IS NULL OR only_for = ?) ORDER BY id LIMIT 1`,
     ),
+    amount: statement(
+      `SELECT count(*) AS requests, total(points) AS points, total(length(body)) AS bytes FROM request
+       WHERE signal = ? AND id BETWEEN ? AND ? AND only_for IS NULL`,
+    ),
+    reservedAfter: statement('SELECT id FROM request WHERE only_for = ? AND signal = ? AND id > ? ORDER BY id'),
     quarantine: statement(
       `INSERT INTO quarantine (destination, signal, received_at, quarantined_at, points, status, message, crc, body)
        SELECT ?1, signal, received_at, ?2, points, ?3, ?4, crc, body FROM request WHERE id = ?5`,

@@ -71,7 +71,7 @@ export class SpoolStore {
     if (successions.length > 0) this.quarantineChanged();
     const dropped = [...this.#dropped];
     this.#dropped.clear();
-    for (const { from, to } of successions) this.#emit({ kind: 'renamed', from, to });
+    for (const { from, to, only } of successions) this.#emit({ kind: only ? 'inherited' : 'renamed', from, to });
     for (const [cause, points] of dropped) this.#emit({ kind: 'dropped', cause, points });
     return value;
   }

@@ -57,8 +57,7 @@ function acceptInto(model: Model, real: Real, list: readonly Incoming[], beside:
     const takers = [...model.queues.values()].filter((queue) => queue.signal === signal && queue.subscribed);
     expect(id > 0).toBe(takers.length > 0);
     for (const queue of takers) {
-      queue.owed.push({ id, signal, points: request.points, body: request.body, receivedAt: model.now });
-      queue.books.accepted += request.points;
+      model.accept(queue, { id, signal, points: request.points, body: request.body, receivedAt: model.now });
     }
   }
   followEviction(model, real, new Set(ids));
@@ -261,8 +260,12 @@ const formerName = fc.option(fc.constantFrom(...spellings, 'nobody'), { nil: und
 const destination: fc.Arbitrary<SpoolDestination> = fc
   .record({ name: destinationName, formerly: formerName, signals: fc.subarray([...signals], { minLength: 1 }) })
   .map(({ formerly, ...rest }) => (formerly === undefined ? rest : { ...rest, formerly }));
-/** As a config file gives them: letter case alone tells no two apart. */
-const destinationList = fc.uniqueArray(destination, { maxLength: 3, selector: ({ name }) => name.toLowerCase() });
+const placeholder: readonly SpoolDestination[] = [{ name: 'span', signals, placeholder: true }];
+/** As a config file gives them: letter case alone tells no two apart, and where there are none one stands in. */
+const destinationList = fc.oneof(
+  fc.uniqueArray(destination, { maxLength: 3, selector: ({ name }) => name.toLowerCase() }),
+  fc.constant(placeholder),
+);
 
 const setDestinations = destinationList.map((destinations) =>
   step(`setDestinations(${JSON.stringify(destinations)})`, (model, real) => {

@@ -394,6 +394,37 @@ test('what was kept for nobody in particular goes to the first destination that 
   expect(spool.book('acme')).toMatchObject({ delivered: 6 });
 });
 
+test('it joins the queue of a destination that comes back, behind what that is owed', () => {
+  const spool = openEngine({ names: ['d'] });
+  const own = spool.accept(1);
+  spool.toAll([standIn]);
+  const kept = spool.accept(3);
+  spool.reopen();
+  spool.toAll([{ name: 'd', signals }]);
+  expect(spool.engine.books().ledger.map(({ destination }) => destination)).not.toContain('span');
+  expect(spool.book('d')).toMatchObject({ accepted: 8, pending: 8 });
+  const later = spool.accept(1);
+  spool.toAll([
+    { name: 'd', signals },
+    { name: 'e', signals },
+  ]);
+  expect(spool.pick('d')).toEqual([own, kept, later].flat());
+  expect(spool.book('e')).toMatchObject({ accepted: 0 });
+  expect(spool.engine.verify()).toEqual([]);
+});
+
+test.each(['other', 'known'])('what its name had of its own stays there when it goes to %s', (heir) => {
+  const spool = openEngine({ names: ['span', 'known'] });
+  spool.accept(2);
+  spool.toAll([standIn]);
+  spool.accept(3);
+  spool.engine.repair('to see whether it keeps them apart');
+  spool.toAll([{ name: heir, signals }]);
+  expect(spool.book('span')).toMatchObject({ accepted: 4, pending: 4 });
+  expect(spool.book(heir)).toMatchObject({ pending: heir === 'known' ? 10 : 6 });
+  expect(spool.engine.verify()).toEqual([]);
+});
+
 test('a repair does not forget for whom that was', () => {
   const spool = openEngine({ names: [] });
   spool.toAll([standIn]);

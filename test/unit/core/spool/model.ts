@@ -49,6 +49,10 @@ export class Model {
   readonly queues = new Map<string, ModelQueue>();
   quarantined: ModelQuarantined[] = [];
   readonly renamed: SpoolEvent[] = [];
+  /** Stands in for a destination that is not configured yet; `isMixed`: beside books of its own. */
+  #placeholder: { readonly name: string; readonly isMixed: boolean } | undefined;
+  /** The ids of what was kept for nobody in particular. */
+  readonly #kept = new Set<number>();
 
   queue(destination: string, signal: Signal): ModelQueue | undefined {
     return this.queues.get(`${destination} ${signal}`);
@@ -57,10 +61,15 @@ export class Model {
   setDestinations(destinations: readonly SpoolDestination[]): void {
     this.destinations = destinations;
     for (const one of destinations) this.#succeed(one, destinations);
+    this.#inherit(destinations.filter(({ placeholder }) => !placeholder));
     for (const { name } of destinations) {
       for (const signal of signals) {
         if (!this.queue(name, signal)) this.queues.set(`${name} ${signal}`, emptyQueue(name, signal));
       }
+    }
+    for (const { name, placeholder = false } of destinations) {
+      if (placeholder === (this.#placeholder?.name === name)) continue;
+      this.#placeholder = placeholder ? { name, isMixed: this.#ofName(name).some(hasBooks) } : undefined;
     }
     for (const queue of this.queues.values()) {
       queue.subscribed = destinations.some(
@@ -81,7 +90,49 @@ export class Model {
       (one: string) => one.toLowerCase() === formerly.toLowerCase(),
     ];
     const from = wanted.flatMap((isIt) => candidates.filter(isIt))[0];
-    if (from === undefined) return;
+    if (from !== undefined) this.#rename(from, name);
+  }
+
+  /** What was kept for nobody goes to the first without books, name and all; else into the queues of the first. */
+  #inherit(configured: readonly SpoolDestination[]): void {
+    const kept = this.#placeholder;
+    if (kept === undefined || configured.length === 0 || configured.some(({ name }) => name === kept.name)) return;
+    const empty = configured.find(({ name }) => !this.#ofName(name).some(hasBooks))?.name;
+    if (empty !== undefined && !kept.isMixed) {
+      this.#rename(kept.name, empty);
+      return;
+    }
+    const to = empty ?? configured[0]?.name ?? '';
+    const moved = this.#ofName(kept.name).map((from) => this.#handOver(from, to));
+    this.#placeholder = undefined;
+    if (moved.includes(true)) this.renamed.push({ kind: 'inherited', from: kept.name, to });
+  }
+
+  #handOver(from: ModelQueue, heir: string): boolean {
+    const moved = from.owed.filter(({ id }) => this.#kept.has(id));
+    if (moved.length === 0) return false;
+    const to = this.queue(heir, from.signal) ?? emptyQueue(heir, from.signal);
+    this.queues.set(`${heir} ${from.signal}`, to);
+    for (const queue of [from, to]) {
+      queue.books.resent += points(queue.owed.slice(0, queue.inFlight));
+      queue.inFlight = 0;
+    }
+    from.books.accepted -= points(moved);
+    to.books.accepted += points(moved);
+    from.owed = from.owed.filter((one) => !moved.includes(one));
+    to.owed = [...to.owed, ...moved].sort((a, b) => a.id - b.id);
+    return true;
+  }
+
+  /** One more request for a queue that takes them. */
+  accept(queue: ModelQueue, request: ModelRequest): void {
+    queue.owed.push(request);
+    queue.books.accepted += request.points;
+    if (this.#placeholder?.name === queue.destination) this.#kept.add(request.id);
+  }
+
+  #rename(from: string, name: string): void {
+    if ([from, name].includes(this.#placeholder?.name ?? '')) this.#placeholder = undefined;
     const moved = this.#ofName(from);
     for (const signal of signals) this.queues.delete(`${name} ${signal}`);
     for (const queue of moved) {
@@ -218,7 +269,7 @@ export function expectAgreement(model: Model, real: Real): void {
   for (const { id, body } of model.stored().values()) expect(real.body(id)).toEqual(body);
   expectQuarantine(model, real);
   expectHours(model, real);
-  expect(real.events.filter(({ kind }) => kind === 'renamed')).toEqual(model.renamed);
+  expect(real.events.filter(({ kind }) => kind === 'renamed' || kind === 'inherited')).toEqual(model.renamed);
   expect(readWatermark(spoolFiles(real.folder).watermark)?.commits).toBe(real.engine.store.books.commits);
 }
 

@@ -78,6 +78,23 @@ describe('what was kept for nobody in particular', () => {
     ]);
   });
 
+  test('goes to the first one where all have books, into its own', () => {
+    const spool = inSpool(['a', 'b', 'span'], { placeholder: 'span' });
+    expect(successions(configured('b', 'a'), spool)).toEqual([{ from: 'span', to: 'b', only: 'kept' }]);
+  });
+
+  test('leaves behind what its name has of its own', () => {
+    const spool = inSpool(['span'], { placeholder: 'span', isMixed: true });
+    expect(successions(configured('a'), spool)).toEqual([{ from: 'span', to: 'a', only: 'kept' }]);
+  });
+
+  test('stays while nothing is configured, and with its name', () => {
+    const spool = inSpool(['span'], { placeholder: 'span' });
+    expect(successions([], spool)).toEqual([]);
+    expect(successions([{ name: 'span', signals, placeholder: true }], spool)).toEqual([]);
+    expect(successions(configured('a', 'span'), spool)).toEqual([]);
+  });
+
   test('can be claimed by its name', () => {
     const spool = inSpool(['span'], { placeholder: 'span' });
     expect(successions(configured('a', 'b<span'), spool)).toEqual([{ from: 'span', to: 'b' }]);
