@@ -35,6 +35,8 @@ export const findingCatalogue = {
     severity: 'warning',
     title: 'Claude Code does not say whose telemetry it is',
     fix: 'Set work_email in OTEL_RESOURCE_ATTRIBUTES in the managed settings of Claude Code, or in resourceAttributes in the config file.',
+    after:
+      'If it is set, its value may be a placeholder such as %Email% that was never filled in, which Claude Code drops.',
   },
   'claude.identity-placeholder': {
     severity: 'warning',

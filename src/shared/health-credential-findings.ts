@@ -7,7 +7,7 @@ import {
 } from './health-facts.ts';
 import { type About, type NotedFinding, note, pendingOf, waitingWords } from './health-note.ts';
 import type { Signal } from './signal.ts';
-import { formatDuration } from './wording.ts';
+import { relativeTime } from './wording.ts';
 
 /** The destination takes nothing, because it refuses the credential. `answer` stands behind the title: ` (401)`. Pure. */
 export function refusedFinding(
@@ -36,6 +36,33 @@ export function refusedFinding(
     'destination.credentials-refused',
     { ...about, seen: which.length === 0 ? about.seen : `${stopped(about.seen)} It was given ${which.join('; and ')}` },
     { title: `${name} refuses the token${answer}`, fix: refusedFix(destination, facts) },
+  );
+}
+
+/** Among its credentials is one that it has not been given since it refused the others: it is tried within a second. */
+export function awaitsAttempt({ state, lastError, credential }: DestinationFacts): boolean {
+  return (
+    state === 'blocked' && lastError?.kind === 'credentials' && credential !== null && credential.refusedAt === null
+  );
+}
+
+/** The destination has refused what it was given before, and not been given yet what there is now. */
+export function untriedFinding(
+  destination: DestinationFacts,
+  facts: HealthFacts,
+  about: About,
+  answer: string,
+): NotedFinding {
+  const { name, credential } = destination;
+  const next = credential === null ? 'another one' : tokenWords(credential, destination, facts);
+  return note(
+    'destination.credentials-refused',
+    { ...about, seen: `${stopped(about.seen)} It has not been given ${next} yet` },
+    {
+      title: `${name} refused the token that it was given last${answer}`,
+      fix: 'Wait a moment: the relay tries the new one by itself.',
+      after: 'Sending resumes when it is taken.',
+    },
   );
 }
 
@@ -68,7 +95,7 @@ export function credentialFindings(destination: DestinationFacts, facts: HealthF
 function tokenFileFindings(destination: DestinationFacts, facts: HealthFacts): NotedFinding[] {
   const { name, endpoint, credential, tokenFile, takes } = destination;
   if (tokenFile === null || tokenFile.problem === null) return [];
-  const isAnotherUsed = credential !== null && credential.refusedAt === null;
+  const isAnotherUsed = credential !== null && credential.refusedAt === null && !awaitsAttempt(destination);
   return [
     note(
       'destination.token-file-unusable',
@@ -97,7 +124,7 @@ function ambiguousFindings({ name, ambiguousWith }: DestinationFacts, facts: Hea
     note(
       'destination.presented-credential-ambiguous',
       {
-        seen: `${all} are at different hosts, take their credential in the same header, and have no token of their own`,
+        seen: `the destinations ${all} are at different addresses, take their credential in the same header, and have no token of their own`,
         effect: 'what Claude Code presents in that header is sent to none of them, and their data waits on disk',
         source: all,
       },
@@ -112,7 +139,7 @@ function ambiguousFindings({ name, ambiguousWith }: DestinationFacts, facts: Hea
 /** A token that is refused while one of a lower source works. */
 function higherFindings(destination: DestinationFacts, facts: HealthFacts): NotedFinding[] {
   const { name, endpoint, credential, refusedCredentials } = destination;
-  if (credential === null || credential.refusedAt !== null) return [];
+  if (credential === null || credential.refusedAt !== null || awaitsAttempt(destination)) return [];
   return refusedCredentials.flatMap((refused) => {
     const { source } = refused;
     if (source === 'presented' || rank(source) > rank(credential.source)) return [];
@@ -175,7 +202,7 @@ function tokenWords({ source }: CredentialFacts, { tokenFile }: DestinationFacts
 }
 
 function workedWords({ lastWorkedAt }: CredentialFacts, { now }: HealthFacts): string {
-  return lastWorkedAt === null ? 'has never worked' : `worked until ${formatDuration(now - lastWorkedAt)} ago`;
+  return lastWorkedAt === null ? 'has never worked' : `worked until ${relativeTime(lastWorkedAt, now)}`;
 }
 
 function rank(source: CredentialSource): number {

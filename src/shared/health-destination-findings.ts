@@ -1,5 +1,11 @@
 import type { DeliveryError } from './health.ts';
-import { credentialFindings, missingFindings, refusedFinding } from './health-credential-findings.ts';
+import {
+  awaitsAttempt,
+  credentialFindings,
+  missingFindings,
+  refusedFinding,
+  untriedFinding,
+} from './health-credential-findings.ts';
 import type { DestinationFacts, HealthFacts } from './health-facts.ts';
 import { type About, dayMs, type NotedFinding, note, nounOf, pendingOf, waitingWords } from './health-note.ts';
 import { countOf, formatDuration } from './wording.ts';
@@ -30,6 +36,12 @@ export function troubleWords(error: DeliveryError | null): string {
       return 'cannot be found by its name';
     case 'tls':
       return 'cannot be reached over a connection that is trusted';
+    case 'tls-name':
+      return 'shows a certificate for another name';
+    case 'tls-failed':
+      return 'breaks the TLS handshake off';
+    case 'not-tls':
+      return 'does not speak TLS';
     case 'timeout':
       return 'does not answer in time';
     case 'reset':
@@ -79,6 +91,8 @@ function deliveryFindings(destination: DestinationFacts, facts: HealthFacts): No
     case 'unconfigured':
       // Without an endpoint the config's own finding says what is missing.
       if (endpoint === null) return [];
+      // One has come, and is tried in a moment.
+      if (destination.credential !== null) return [];
       return missingFindings(destination, facts, about);
     case 'blocked':
       return [blockedFinding(destination, facts, about, answer)];
@@ -93,7 +107,14 @@ function blockedFinding(destination: DestinationFacts, facts: HealthFacts, about
   const { file } = facts.config;
   switch (lastError?.kind) {
     case 'credentials':
-      return refusedFinding(destination, facts, about, answer);
+      return awaitsAttempt(destination)
+        ? untriedFinding(destination, facts, about, answer)
+        : refusedFinding(destination, facts, about, answer);
+    case 'protocol':
+      return note('destination.endpoint-wrong', about, {
+        title: `${name} does not speak the protocol that it is set to at ${endpoint ?? 'its address'}${answer}`,
+        fix: `Set the "protocol" of ${name} in ${file} to what is spoken there (grpc, http/protobuf or http/json), or correct its endpoint.`,
+      });
     case 'captive-portal':
       return note('destination.captive-portal', about, { title: `A web page answers instead of ${name}` });
     case 'proxy':
@@ -115,15 +136,10 @@ function blockedFinding(destination: DestinationFacts, facts: HealthFacts, about
   }
 }
 
-function retryingFindings(
-  { name, lastError, lastSuccessAt, retryingSinceAt }: DestinationFacts,
-  { config, now }: HealthFacts,
-  about: About,
-): NotedFinding[] {
-  // No certificate becomes good by waiting.
-  if (lastError?.kind === 'tls') {
-    return [note('destination.untrusted-certificate', about, { title: `No trusted connection to ${name}` })];
-  }
+function retryingFindings(destination: DestinationFacts, { config, now }: HealthFacts, about: About): NotedFinding[] {
+  const { name, lastError, lastSuccessAt, retryingSinceAt } = destination;
+  const tls = tlsFinding(destination, config.file, about);
+  if (tls !== undefined) return [tls];
   const triedForMs = retryingSinceAt === null ? 0 : now - retryingSinceAt;
   if (triedForMs <= (lastSuccessAt === null ? firstPatienceMs : patienceMs)) return [];
   const since =
@@ -137,6 +153,35 @@ function retryingFindings(
           : `Find out from those who run ${name} what is wrong there.`,
     }),
   ];
+}
+
+/** At once: no certificate becomes good, and no server another, by waiting. */
+function tlsFinding(
+  { name, endpoint, lastError }: DestinationFacts,
+  file: string,
+  about: About,
+): NotedFinding | undefined {
+  switch (lastError?.kind) {
+    case 'tls':
+      return note('destination.untrusted-certificate', about, { title: `No trusted connection to ${name}` });
+    case 'tls-name':
+      return note('destination.untrusted-certificate', about, {
+        title: `The certificate of ${name} is for another name`,
+        fix: `Correct the endpoint in ${file}, or ask those who run ${name} for a certificate that has its name.`,
+      });
+    case 'tls-failed':
+      return note('destination.untrusted-certificate', about, {
+        title: `No TLS connection to ${name}`,
+        fix: `Find out from those who run ${name} which versions of TLS and which clients it takes.`,
+      });
+    case 'not-tls':
+      return note('destination.endpoint-wrong', about, {
+        title: `${name} does not speak TLS at ${endpoint ?? 'its address'}`,
+        fix: `Correct the endpoint in ${file}: its port, or http:// instead of https://.`,
+      });
+    default:
+      return undefined;
+  }
 }
 
 /** Data of signals that the destination was once to have, and now is not: held, because a person said so. */

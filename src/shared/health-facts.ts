@@ -98,6 +98,8 @@ export interface ConfigFacts {
   readonly file: string;
   /** One sentence each; never hold a secret. */
   readonly problems: readonly string[];
+  /** The file is broken as a whole, or gone: nothing that it says now is in force. */
+  readonly unusable: boolean;
   /** Whether the config in force names any destination. */
   readonly anyDestination: boolean;
 }
@@ -107,6 +109,8 @@ export interface PolicyFacts {
   readonly file: string | null;
   /** One sentence each; never hold a secret. */
   readonly problems: readonly string[];
+  /** As that of the config. */
+  readonly unusable: boolean;
 }
 
 /** Why an exporter's telemetry was refused, as far as what to do depends on it. */

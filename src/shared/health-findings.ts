@@ -31,20 +31,35 @@ export function nothingReceivedYet({ claude, spool }: HealthFacts): boolean {
   return claude.lastReceivedAt === null && spool.ledger.every((row) => row.accepted === 0);
 }
 
+/** Of a file that is broken as a whole: what is in force meanwhile depends on what was before, and its problem says it. */
+const readAgain = 'It is read again by itself.';
+
 function configFindings({ config, policy }: HealthFacts): NotedFinding[] {
   const noted: NotedFinding[] = [];
   if (policy.file !== null && policy.problems.length > 0) {
     noted.push(
-      note('policy.invalid', mistakes(policy.problems, policy.file, "This machine's policy file has a mistake"), {
-        fix: `Ask the administrator of this machine to correct ${policy.file}.`,
-      }),
+      policy.unusable
+        ? note('policy.invalid', mistakes(policy.problems, policy.file, "This machine's policy file cannot be used"), {
+            title: 'The policy file of this machine cannot be used',
+            fix: `Ask the administrator of this machine to mend ${policy.file}, or to put it back.`,
+            after: readAgain,
+          })
+        : note('policy.invalid', mistakes(policy.problems, policy.file, "This machine's policy file has a mistake"), {
+            fix: `Ask the administrator of this machine to correct ${policy.file}.`,
+          }),
     );
   }
   if (config.problems.length > 0) {
     noted.push(
-      note('relay.config-invalid', mistakes(config.problems, config.file, 'The config file has a mistake'), {
-        fix: `Correct ${config.file}.`,
-      }),
+      config.unusable
+        ? note('relay.config-invalid', mistakes(config.problems, config.file, 'The config file cannot be used'), {
+            title: 'The config file cannot be used',
+            fix: `Mend ${config.file}, or put it back.`,
+            after: readAgain,
+          })
+        : note('relay.config-invalid', mistakes(config.problems, config.file, 'The config file has a mistake'), {
+            fix: `Correct ${config.file}.`,
+          }),
     );
   }
   if (!config.anyDestination) {

@@ -44,6 +44,8 @@ export interface ListenFacts {
 
 export interface ClaudeFacts {
   readonly lastReceivedAt: string | null;
+  /** By which the last export came. */
+  readonly lastProtocol: 'http' | 'grpc' | null;
   /** `service.version` of the payloads seen since start, newest first. */
   readonly versions: readonly string[];
   readonly sessions: readonly ClaudeSession[];
@@ -82,7 +84,7 @@ export interface CredentialHealth {
 }
 
 export interface DeliveryError {
-  /** What kind of trouble, in stable words such as `credentials`, `endpoint`, `connect`, `dns`, `tls`, `proxy`, `timeout`, `reset`, `http`. */
+  /** What kind of trouble, in stable words such as `credentials`, `endpoint`, `protocol`, `connect`, `dns`, `tls`, `not-tls`, `proxy`, `timeout`, `reset`, `http`. */
   readonly kind: string;
   /** The HTTP status, where there was an answer; of an answer in gRPC, the one that its code stands for. */
   readonly status?: number;

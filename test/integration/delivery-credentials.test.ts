@@ -343,3 +343,35 @@ describe('what is refused', () => {
     expect(takenBy(vendor).sort()).toEqual(['logs', 'metrics', 'traces']);
   });
 });
+
+describe('between its coming and its first try', () => {
+  const wakeJitterMs = 1_000;
+
+  it('a new token of the config is not called refused', async () => {
+    const vendor = await vendorWith({ answer: requireToken(header, () => 'new-token') });
+    const relay = await startRelay({ wakeJitterMs });
+    await relay.configure(spanAt(vendor.url, configured('old-token')));
+    await relay.accept(['x']);
+    await untilBlocked(relay);
+    await relay.configure(spanAt(vendor.url, configured('new-token')));
+    expect(relay.facts()).toMatchObject({
+      state: 'blocked',
+      credential: { source: 'config', lastWorkedAt: null, refusedAt: null },
+      refusedCredentials: [],
+    });
+    relay.clock.advance(wakeJitterMs);
+    await relay.drained();
+  });
+
+  it('the first one is not called missing', async () => {
+    const vendor = await vendorWith();
+    const relay = await startRelay({ wakeJitterMs });
+    await relay.configure(spanAt(vendor.url));
+    await relay.accept(['x']);
+    await until('it says so', () => relay.facts().state === 'unconfigured');
+    relay.credentials.present(header, 'token');
+    expect(relay.facts()).toMatchObject({ state: 'ok', credential: { source: 'presented' } });
+    relay.clock.advance(wakeJitterMs);
+    await relay.drained();
+  });
+});

@@ -65,7 +65,7 @@ describe('the wrong port', () => {
     const vendor = await vendorWith();
     expect(await trouble(destinationAt(vendor.url, { protocol: 'grpc' }))).toMatchObject({
       state: 'blocked',
-      lastError: { kind: 'endpoint', message: expect.stringContaining('does not speak HTTP/2') },
+      lastError: { kind: 'protocol', message: expect.stringContaining('does not speak HTTP/2') },
     });
     expect(vendor.seen).toEqual([]);
   });
@@ -74,7 +74,7 @@ describe('the wrong port', () => {
     const vendor = await grpcVendorWith();
     expect(await trouble(destinationAt(vendor.url, { protocol }))).toMatchObject({
       state: 'blocked',
-      lastError: { kind: 'endpoint', message: expect.stringContaining('Set the protocol of this destination to grpc') },
+      lastError: { kind: 'protocol', message: expect.stringContaining('Set the protocol of this destination to grpc') },
     });
     expect(vendor.seen).toEqual([]);
   });

@@ -215,8 +215,8 @@ describe.skipIf(noCertificates !== undefined)(`TLS (${noCertificates ?? 'openssl
     it('it has an address that it is not for', async () => {
       const vendor = await vendorWith(certificates.wrongName);
       const caFile = await file('ca.pem', certificates.authority);
-      await failsWith(send(vendor.url, { caFile }), 'tls', 'is for another name: other.test');
-      await failsWith(send(`https://127.0.0.1:${vendor.port}`, { caFile }), 'tls', 'is for another name');
+      await failsWith(send(vendor.url, { caFile }), 'tls-name', 'is for another name: other.test');
+      await failsWith(send(`https://127.0.0.1:${vendor.port}`, { caFile }), 'tls-name', 'is for another name');
       const good = await vendorWith(certificates.good);
       expect(await send(`https://127.0.0.1:${good.port}`, { caFile })).toMatchObject(delivered);
     });
@@ -257,7 +257,11 @@ describe.skipIf(noCertificates !== undefined)(`TLS (${noCertificates ?? 'openssl
       const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const;
       const vendor = await vendorWith({ ...certificates.good, ...old });
       const caFile = await file('ca.pem', certificates.authority);
-      await failsWith(send(vendor.url, { caFile }), 'tls', 'does not speak a version of TLS that the relay takes');
+      await failsWith(
+        send(vendor.url, { caFile }),
+        'tls-failed',
+        'does not speak a version of TLS that the relay takes',
+      );
     });
 
     it('TLS 1.2 will do', async () => {
@@ -269,7 +273,11 @@ describe.skipIf(noCertificates !== undefined)(`TLS (${noCertificates ?? 'openssl
     it('http where we speak https', async () => {
       const vendor = await startVendor();
       cleanups.unshift(() => vendor.stop());
-      await failsWith(send(`https://localhost:${vendor.port}`), 'tls', 'does not speak TLS. Does it take http instead');
+      await failsWith(
+        send(`https://localhost:${vendor.port}`),
+        'not-tls',
+        'does not speak TLS. Does it take http instead',
+      );
     });
 
     it('a port for HTTP/2 only, with TLS', async () => {
@@ -320,7 +328,7 @@ describe.skipIf(noCertificates !== undefined)(`TLS (${noCertificates ?? 'openssl
 
     it.each([
       ['TLSv1.3', 'client-certificate', 'asks for a client certificate'],
-      ['TLSv1.2', 'tls', 'may ask for a client certificate'],
+      ['TLSv1.2', 'tls-failed', 'may ask for a client certificate'],
     ] as const)('says that one is asked for: %s', async (maxVersion, reason, words) => {
       const vendor = await vendorWith({ ...mutual(), maxVersion });
       const caFile = await file('ca.pem', certificates.authority);

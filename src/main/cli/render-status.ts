@@ -68,16 +68,23 @@ function headline({ state, headline }: HealthSnapshot, { paint, columns }: View)
   return [`${paint(style, mark)} ${paint('bold', head)}`, ...rest.map((line) => paint('bold', line))].join('\n');
 }
 
-function flow({ claude, listen, destinations }: HealthSnapshot, { now, columns }: View): string {
-  const received =
-    claude.lastReceivedAt === null ? 'nothing received yet' : `last received ${ago(claude.lastReceivedAt, now)}`;
+function flow({ claude, listen, destinations, ledger }: HealthSnapshot, { now, columns }: View): string {
+  const nothing = ledger.some(({ accepted }) => accepted > 0)
+    ? 'nothing received since the relay started'
+    : 'nothing received yet';
+  const received = claude.lastReceivedAt === null ? nothing : `last received ${ago(claude.lastReceivedAt, now)}`;
   // Whatever runs on this machine can have sent them.
   const known = claude.versions.map(printableLine).filter((version) => version !== undefined);
   const versions = known.length === 0 ? '' : ` (${known.join(', ')})`;
   const reachable = destinations.filter(({ endpoint }) => endpoint !== null);
   const names = reachable.map(({ name }) => name).join(', ') || 'no destination yet';
+  // The port that matters to whoever exports here.
+  const used = claude.lastProtocol === 'grpc' && listen.grpc.state === 'listening' ? listen.grpc : listen.http;
   const ports = [
-    `the relay ${listenWords[listen.http.state]} on 127.0.0.1:${listen.http.port}`,
+    `the relay ${listenWords[used.state]} on 127.0.0.1:${used.port}${used === listen.grpc ? ' (gRPC)' : ''}`,
+    ...(used === listen.grpc && listen.http.state !== 'listening'
+      ? [`for HTTP it ${listenWords[listen.http.state]} (${listen.http.port})`]
+      : []),
     ...(listen.grpc.state === 'port-taken' ? [`for gRPC it ${listenWords['port-taken']} (${listen.grpc.port})`] : []),
   ];
   return [
@@ -91,7 +98,7 @@ function destination(facts: DestinationHealth, { now, columns }: View): string {
   const standing = [
     lastSuccessAt === null ? 'no success yet' : `last success ${ago(lastSuccessAt, now)}`,
     pendingWords(facts, now),
-    ...(nextAttemptAt === null ? [] : [`next attempt ${relativeTime(Date.parse(nextAttemptAt), now)}`]),
+    ...(nextAttemptAt === null ? [] : [`next attempt ${due(nextAttemptAt, now)}`]),
   ];
   return [
     wrap([`${name}: ${state}`, endpoint, via && `by the proxy ${via}`].filter(Boolean).join(', '), columns, '  '),
@@ -112,7 +119,8 @@ const sourceWords: Readonly<Record<CredentialHealth['source'], string>> = {
 function credentialLine({ credential }: DestinationHealth, { now, columns }: Pick<View, 'now' | 'columns'>): string[] {
   if (credential === null) return [];
   const { source, lastWorkedAt, refusedAt } = credential;
-  const worked = lastWorkedAt === null ? 'has never worked' : `last worked ${ago(lastWorkedAt, now)}`;
+  const never = refusedAt === null ? 'has not been taken yet' : 'has never worked';
+  const worked = lastWorkedAt === null ? never : `last worked ${ago(lastWorkedAt, now)}`;
   const refused = refusedAt === null ? '' : `refused for ${formatDuration(now - Date.parse(refusedAt))}, `;
   const line = `    ${sourceWords[source]}: ${refused}${worked}`;
   return line.length > columns ? [] : [line];
@@ -129,6 +137,11 @@ function findingText({ title, detail, fix, id }: Finding, { mark, style }: Mark,
   const [head = '', ...rest] = wrap(`${title} [${id}]`, columns, '  ').slice(2).split('\n');
   const bold = [head, ...rest].map((line) => paint('bold', line)).join('\n');
   return `${paint(style, mark)} ${bold}\n${wrap(detail, columns, '  ')}\n${wrap(fix, columns, '  → ')}`;
+}
+
+/** Of what is planned: where its time is over, it is about to be done. */
+function due(at: string, now: number): string {
+  return relativeTime(Math.max(Date.parse(at), now + 1), now);
 }
 
 function ago(at: string, now: number): string {

@@ -61,7 +61,7 @@ export interface AgentOptions {
 export interface Agent {
   /** Where OTLP is taken; the configured ports where that is not so yet. */
   readonly ports: Readonly<Record<Protocol, number>>;
-  /** Resolves when the HTTP port is open and the spool is open; requests that come before the spool is wait for it. */
+  /** Resolves when the HTTP port is open, the spool is open and the config is in force; requests that come before the spool is wait for it. */
   readonly whenReady: Promise<void>;
   /** Resolves when the agent has stopped, for whatever reason. */
   readonly stopped: Promise<void>;
@@ -170,6 +170,7 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
     exporters,
     attribution,
     credentials,
+    attributesRead,
     clock,
     random: Math.random,
     log,
@@ -177,10 +178,9 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
   });
   const machine = await gatherMachineFacts({ stateDir, relayVersion, log });
 
-  /** The spool learns of a destination before anything can be sent to it, and nothing is sent before its attributes are known. */
+  /** The spool learns of a destination before anything can be sent to it. */
   const applyConfig = async (loaded: LoadedConfig): Promise<void> => {
     await spool.setDestinations(spoolDestinations(loaded));
-    await attributesRead;
     const destinations = destinationsOf(loaded);
     network.follow(destinations);
     delivery.setDestinations(destinations);
@@ -269,13 +269,14 @@ export async function startAgent(options: AgentOptions): Promise<AgentStart> {
       log.warn('the history of the spool cannot be read', { error: String(error) });
     });
   apply(config.current);
+  const firstApplied = inForce;
 
   const stopped = Promise.withResolvers<void>();
   const agent: Agent = {
     get ports() {
       return receivers.ports;
     },
-    whenReady: Promise.all([ready.promise, receivers.listening]).then(() => undefined),
+    whenReady: Promise.all([ready.promise, receivers.listening, firstApplied]).then(() => undefined),
     stopped: stopped.promise,
     status,
     async stop() {

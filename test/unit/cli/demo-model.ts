@@ -44,7 +44,7 @@ export function modelAt(moment: Moment, changes: Partial<DemoModel> = {}): DemoM
     at: isoTime(startedAt + moment.seconds * 1_000),
     machine: { id: 'm', hostname: 'h', os: 'linux', arch: 'x64', relayVersion: '0.0.0', managedBy: null },
     listen: { http: { port: 14318, state: 'listening' }, grpc: { port: 14317, state: 'listening' } },
-    claude: { lastReceivedAt: null, versions: [], sessions: [] },
+    claude: { lastReceivedAt: null, lastProtocol: null, versions: [], sessions: [] },
     destinations: [span],
     ledger,
     findings: [],

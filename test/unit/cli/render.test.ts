@@ -25,7 +25,7 @@ const snapshot: HealthSnapshot = {
   at: ago(0),
   machine: { id: 'id', hostname: 'host', os: 'os', arch: 'arch', relayVersion: '1.0.0', managedBy: null },
   listen: { http: { port: 14_318, state: 'listening' }, grpc: { port: 14_317, state: 'listening' } },
-  claude: { lastReceivedAt: ago(20), versions: ['2.1.328', '\u001B[2Jevil'], sessions: [] },
+  claude: { lastReceivedAt: ago(20), lastProtocol: 'http', versions: ['2.1.328', '\u001B[2Jevil'], sessions: [] },
   destinations: [
     {
       name: 'span',
@@ -156,7 +156,7 @@ test('a young relay has nothing to show but what it waits for', () => {
     ...snapshot,
     state: 'idle',
     headline: 'Waiting.',
-    claude: { lastReceivedAt: null, versions: [], sessions: [] },
+    claude: { lastReceivedAt: null, lastProtocol: null, versions: [], sessions: [] },
     destinations: [],
     ledger: [],
     findings: [],
@@ -187,4 +187,20 @@ test('hours have no pending column: it is a level, not a flow', () => {
   const [titles, row] = hoursTable([{ ...metrics, hour: now }]).split('\n');
   expect(titles?.split(/\s+/)).not.toContain('pending');
   expect(row).toContain('119,193');
+});
+
+test('the port that matters is that by which the last export came', () => {
+  const claude = { ...snapshot.claude, lastProtocol: 'grpc' } as const;
+  expect(renderStatus({ ...snapshot, claude }, view)).toContain('the relay listens on 127.0.0.1:14317 (gRPC)');
+});
+
+test('books that hold something were filled before the relay started', () => {
+  const claude = { lastReceivedAt: null, lastProtocol: null, versions: [], sessions: [] };
+  expect(renderStatus({ ...snapshot, claude }, view)).toContain('nothing received since the relay started;');
+  expect(renderStatus({ ...snapshot, claude, ledger: [] }, view)).toContain('nothing received yet;');
+});
+
+test('an attempt whose time has come is now', () => {
+  const destinations = snapshot.destinations.map((one) => ({ ...one, nextAttemptAt: ago(0) }));
+  expect(renderStatus({ ...snapshot, destinations }, { ...view, columns: 120 })).toContain('next attempt now');
 });

@@ -35,7 +35,7 @@ test('telemetry that names nobody is counted as far as destinations need a name'
       title: 'span cannot tell whose telemetry this is',
       detail:
         '1,204 data points of the last hour named nobody: neither work_email nor user.email held an e-mail address. A vendor cannot tell whose they are: span goes by work_email.',
-      fix: 'Set OTEL_RESOURCE_ATTRIBUTES=work_email=… in the managed settings of Claude Code, or work_email in resourceAttributes in /config.json.',
+      fix: 'Set OTEL_RESOURCE_ATTRIBUTES=work_email=… in the managed settings of Claude Code, or work_email in resourceAttributes in /config.json. If it is set, its value may be a placeholder such as %Email% that was never filled in, which Claude Code drops.',
       source: 'OTEL_RESOURCE_ATTRIBUTES',
     },
   ]);
@@ -44,7 +44,7 @@ test('telemetry that names nobody is counted as far as destinations need a name'
       title: 'span and linearb cannot tell whose telemetry this is',
       detail:
         '1,204 data points and 1 log record of the last hour named nobody: neither work_email nor user.email held an e-mail address. A vendor cannot tell whose they are: span goes by work_email and linearb goes by user.email.',
-      fix: 'Set OTEL_RESOURCE_ATTRIBUTES=work_email=…,user.email=… in the managed settings of Claude Code, or work_email and user.email in resourceAttributes in /config.json.',
+      fix: 'Set OTEL_RESOURCE_ATTRIBUTES=work_email=…,user.email=… in the managed settings of Claude Code, or work_email and user.email in resourceAttributes in /config.json. If it is set, its value may be a placeholder such as %Email% that was never filled in, which Claude Code drops.',
     },
   ]);
 });

@@ -69,11 +69,11 @@ function healthOf(changes: Changes = {}) {
     grpc: { port: 14_317, state: 'listening' },
     grpcUsed: false,
     destinations: [{ ...span, ...changes.span }],
-    config: { file: '/config.json', problems: [], anyDestination: true },
-    policy: { file: null, problems: [] },
+    config: { file: '/config.json', problems: [], unusable: false, anyDestination: true },
+    policy: { file: null, problems: [], unusable: false },
     refused: { requestsLastHour: 0, last: null, ongoing: false },
     unwanted: [],
-    claude: { lastReceivedAt: new Date(minutes(1)).toISOString(), versions: [], sessions: [] },
+    claude: { lastReceivedAt: new Date(minutes(1)).toISOString(), lastProtocol: null, versions: [], sessions: [] },
     identity: { none: [], placeholders: [] },
     attributes: [],
     ...changes.facts,
@@ -128,7 +128,9 @@ const repair = {
   estimated: false,
 };
 
-const neverReceived: Partial<HealthFacts> = { claude: { lastReceivedAt: null, versions: [], sessions: [] } };
+const neverReceived: Partial<HealthFacts> = {
+  claude: { lastReceivedAt: null, lastProtocol: null, versions: [], sessions: [] },
+};
 
 const safe = '1,204 data points are safe on disk and wait';
 
@@ -222,7 +224,7 @@ const cases: readonly [HealthState, string, Changes, readonly string[], string][
     'the token is refused over gRPC',
     {
       span: {
-        ...blocked('credentials', 401),
+        ...refusing('config'),
         lastError: { kind: 'credentials', status: 401, grpcStatus: 'UNAUTHENTICATED', message: 'no' },
       },
     },
@@ -276,6 +278,54 @@ const cases: readonly [HealthState, string, Changes, readonly string[], string][
     { span: blocked('endpoint', 404), spool: nothingPending },
     ['destination.endpoint-wrong'],
     'span does not accept telemetry at https://otel.span.app:443 (404): correct the endpoint in /config.json.',
+  ],
+  [
+    'failing',
+    'the protocol is wrong',
+    { span: blocked('protocol') },
+    ['destination.endpoint-wrong'],
+    'span does not speak the protocol that it is set to at https://otel.span.app:443: set the "protocol" of span in /config.json to what is spoken there (grpc, http/protobuf or http/json), or correct its endpoint.',
+  ],
+  [
+    'failing',
+    'a new token has come and is not tried yet',
+    {
+      span: {
+        ...blocked('credentials', 401),
+        refusedSignals: ['metrics'],
+        refusedCredentials: [refusedFrom('policy')],
+      },
+    },
+    ['destination.credentials-refused'],
+    'span refused the token that it was given last (401): wait a moment: the relay tries the new one by itself.',
+  ],
+  [
+    'healthy',
+    'the first token has come and is not tried yet',
+    { span: { state: 'unconfigured' }, spool: nothingPending },
+    [],
+    'Telemetry flows: everything that was received has been delivered.',
+  ],
+  [
+    'failing',
+    'http is spoken where https was expected',
+    { span: retrying(0, 'not-tls') },
+    ['destination.endpoint-wrong'],
+    'span does not speak TLS at https://otel.span.app:443: correct the endpoint in /config.json: its port, or http:// instead of https://.',
+  ],
+  [
+    'attention',
+    'its certificate is for another name',
+    { span: retrying(0, 'tls-name') },
+    ['destination.untrusted-certificate'],
+    'The certificate of span is for another name: correct the endpoint in /config.json, or ask those who run span for a certificate that has its name.',
+  ],
+  [
+    'attention',
+    'its TLS is too old',
+    { span: retrying(0, 'tls-failed') },
+    ['destination.untrusted-certificate'],
+    'No TLS connection to span: find out from those who run span which versions of TLS and which clients it takes.',
   ],
   [
     'attention',
@@ -419,16 +469,44 @@ const cases: readonly [HealthState, string, Changes, readonly string[], string][
   [
     'attention',
     'no destination is configured',
-    { facts: { destinations: [], config: { file: '/config.json', problems: [], anyDestination: false } } },
+    {
+      facts: {
+        destinations: [],
+        config: { file: '/config.json', problems: [], unusable: false, anyDestination: false },
+      },
+    },
     ['destination.none-configured'],
     'No destination is configured: add a destination to /config.json.',
+  ],
+  [
+    'attention',
+    'the config is broken as a whole',
+    {
+      facts: {
+        config: { file: '/config.json', problems: ['line 1: wrong.'], unusable: true, anyDestination: true },
+      },
+    },
+    ['relay.config-invalid'],
+    'The config file cannot be used (line 1: wrong): mend /config.json, or put it back.',
+  ],
+  [
+    'attention',
+    'the policy is broken as a whole',
+    { facts: { policy: { file: '/policy.json', problems: ['line 1: wrong.'], unusable: true } } },
+    ['policy.invalid'],
+    "This machine's policy file cannot be used (line 1: wrong): ask the administrator of this machine to mend /policy.json, or to put it back.",
   ],
   [
     'attention',
     'the config has mistakes',
     {
       facts: {
-        config: { file: '/config.json', problems: ['listen.http: wrong.', 'spool: wrong.'], anyDestination: true },
+        config: {
+          file: '/config.json',
+          problems: ['listen.http: wrong.', 'spool: wrong.'],
+          unusable: false,
+          anyDestination: true,
+        },
       },
     },
     ['relay.config-invalid'],
@@ -437,7 +515,7 @@ const cases: readonly [HealthState, string, Changes, readonly string[], string][
   [
     'attention',
     'the policy has a mistake',
-    { facts: { policy: { file: '/etc/span-relay/policy.json', problems: ['listen.http: wrong.'] } } },
+    { facts: { policy: { file: '/etc/span-relay/policy.json', problems: ['listen.http: wrong.'], unusable: false } } },
     ['policy.invalid'],
     "This machine's policy file has a mistake (listen.http: wrong): ask the administrator of this machine to correct /etc/span-relay/policy.json.",
   ],
@@ -620,7 +698,7 @@ const cases: readonly [HealthState, string, Changes, readonly string[], string][
     {
       span: { state: 'unconfigured', endpoint: null },
       spool: { recentDrops: [{ at: minutes(1), cause: 'age', points: 1 }] },
-      facts: { config: { file: '/config.json', problems: [], anyDestination: false } },
+      facts: { config: { file: '/config.json', problems: [], unusable: false, anyDestination: false } },
     },
     ['spool.retention-reached', 'destination.none-configured'],
     'Data that grew too old to be kept is being removed: add a destination to /config.json, or raise spool.maxAgeDays in /config.json.',
@@ -667,14 +745,14 @@ test('a destination without an endpoint is left to the finding of its config', (
   const problems = ['destinations[0].endpoint: wrong.'];
   const health = healthOf({
     span: { state: 'unconfigured', endpoint: null },
-    facts: { config: { file: '/config.json', problems, anyDestination: true } },
+    facts: { config: { file: '/config.json', problems, unusable: false, anyDestination: true } },
   });
   expect(health.findings.map(({ id }) => id)).toEqual(['relay.config-invalid']);
 });
 
 test('the most severe finding comes first and gives the headline', () => {
   const health = healthOf({
-    span: blocked('credentials', 401),
+    span: refusing('config'),
     spool: { repairs: [repair] },
     facts: { ...neverReceived, ...refused('malformed', false) },
   });
@@ -683,7 +761,10 @@ test('the most severe finding comes first and gives the headline', () => {
 });
 
 test('refusals that are over do not outrank what is still so; those that go on come before what is safe on disk', () => {
-  const none = { destinations: [], config: { file: '/config.json', problems: [], anyDestination: false } };
+  const none = {
+    destinations: [],
+    config: { file: '/config.json', problems: [], unusable: false, anyDestination: false },
+  };
   const idsWith = (facts: Partial<HealthFacts>, changes: Changes = {}) =>
     healthOf({ ...changes, facts }).findings.map(({ id }) => id);
   expect(idsWith({ ...none, ...refused('malformed', false) })).toEqual([
@@ -751,7 +832,7 @@ test('a refused credential is told with its source and when it last worked', () 
   expect(detailOf({ ...blocked('credentials', 401), credential: null })).toBe(`otel.span.app said no. ${safe}.`);
   const lastError = { kind: 'credentials', status: 401, message: 'otel.span.app refuses: who are you?' };
   expect(detailOf({ ...refusing('config'), lastError })).toMatch(/^otel.span.app refuses: who are you\? It was given/);
-  const policy = { file: '/etc/span-relay/policy.json', problems: [] };
+  const policy = { file: '/etc/span-relay/policy.json', problems: [], unusable: false };
   const managed = healthOf({ span: refusing('policy', 12), facts: { policy } }).findings[0];
   expect(managed?.detail).toContain('the token from the policy /etc/span-relay/policy.json, which worked until 12 min');
   expect(managed?.fix).toMatch(/^Ask IT to put a current token for span into \/etc\/span-relay\/policy\.json\./);
@@ -798,9 +879,9 @@ test('a detail is whole sentences: what was seen and what it means', () => {
     'Permission denied. What Claude Code sends now is refused and lost.',
   );
   const problems = ['listen.http: wrong.', 'spool: wrong.'];
-  expect(detailOf({ facts: { config: { file: '/config.json', problems, anyDestination: true } } })).toBe(
-    'listen.http: wrong. spool: wrong.',
-  );
+  expect(
+    detailOf({ facts: { config: { file: '/config.json', problems, unusable: false, anyDestination: true } } }),
+  ).toBe('listen.http: wrong. spool: wrong.');
 });
 
 test('the snapshot carries the facts in its own shape', () => {
@@ -825,4 +906,35 @@ test('the snapshot carries the facts in its own shape', () => {
       pending: { requests: 4, points: 1_204, bytes: 10_000, oldestAt: '2026-11-20T11:20:00.000Z' },
     },
   ]);
+});
+
+test('what is told of a token that is not tried yet is not that it was refused', () => {
+  const [finding] = healthOf({
+    span: { ...blocked('credentials', 401), refusedCredentials: [refusedFrom('policy', 3)] },
+  }).findings;
+  expect(finding?.detail).toBe(
+    `otel.span.app said no. It has not been given the token from /config.json yet. ${safe}.`,
+  );
+});
+
+test('of a file that is broken as a whole, nothing is said of a rest that is in force', () => {
+  const config = { file: '/config.json', problems: ['line 1: wrong.'], unusable: true, anyDestination: true };
+  const policy = { file: '/policy.json', problems: ['line 1: wrong.'], unusable: true };
+  const fixes = healthOf({ facts: { config, policy } }).findings.map(({ fix }) => fix);
+  expect(fixes).toHaveLength(2);
+  for (const fix of fixes) expect(fix).not.toContain('rest of');
+});
+
+test('a token that worked a moment ago did so until just now', () => {
+  const credential = { ...refusedFrom('config'), lastWorkedAt: now };
+  expect(healthOf({ span: { ...refusing('config'), credential } }).findings[0]?.detail).toContain(
+    'which worked until just now',
+  );
+});
+
+test('destinations that differ in nothing but the port are not said to be at different hosts, and keep their names', () => {
+  const [finding] = healthOf({
+    facts: { destinations: [{ ...span, ...unconfigured, ambiguousWith: ['other'] }, other] },
+  }).findings;
+  expect(finding?.detail).toMatch(/^The destinations span and other are at different addresses, /);
 });

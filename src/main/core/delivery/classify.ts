@@ -77,8 +77,10 @@ export function classify(result: ExportResult, reading: Reading): Verdict {
 function classifyFailure(failure: TransportFailure): Verdict {
   const { reason, message, possiblySent, staleConnection } = failure;
   switch (reason) {
-    case 'unsendable':
     case 'other-protocol':
+      return { kind: 'blocked', by: 'endpoint', error: { kind: 'protocol', message } };
+    case 'unsendable':
+    case 'takes-tls':
       return { kind: 'blocked', by: 'endpoint', error: { kind: 'endpoint', message } };
     case 'proxy-refused':
       return { kind: 'blocked', by: 'proxy', error: { kind: 'proxy', message } };
@@ -88,6 +90,9 @@ function classifyFailure(failure: TransportFailure): Verdict {
     case 'dns':
     case 'connect':
     case 'tls':
+    case 'tls-name':
+    case 'tls-failed':
+    case 'not-tls':
     case 'timeout':
     case 'reset':
     case 'garbage':
@@ -141,12 +146,13 @@ function classifyAnswer(answer: HttpAnswer, reading: Reading): Verdict {
 /** Who does not speak gRPC has not understood the data, so has neither taken it nor anything to say against it. */
 function classifyNotGrpc(answer: NotGrpcAnswer, reading: Reading): Verdict {
   const verdict = classifyAnswer(answer, reading);
-  if (verdict.kind !== 'delivered' && verdict.kind !== 'malformed') return verdict;
+  const isUnknownPath = answer.status === 404 || answer.status === 405;
+  if (verdict.kind !== 'delivered' && verdict.kind !== 'malformed' && !isUnknownPath) return verdict;
   if (verdict.kind === 'delivered' && /^application\/grpc\b/i.test(answer.headers['content-type'] ?? '')) {
     const message = `${reading.host} sent no gRPC status: a proxy in between may take the trailers of HTTP/2 away.`;
     return { kind: 'retry', error: { kind: 'garbage', message }, possiblySent: true, staleConnection: false };
   }
-  const error = answerError('endpoint', 'does not speak gRPC at this address', answer.status, reading);
+  const error = answerError('protocol', 'does not speak gRPC at this address', answer.status, reading);
   // The status of a success would mislead: nothing was taken.
   const told = verdict.kind === 'delivered' ? { kind: error.kind, message: error.message } : error;
   return { kind: 'blocked', by: 'endpoint', error: told };

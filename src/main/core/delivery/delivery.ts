@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Credentials } from './credentials.ts';
-import { type Destination, publicEndpoint } from './destination.ts';
+import { type Destination, publicEndpoint, signalUrl } from './destination.ts';
 import type { Exporters } from './exporter.ts';
 import { type DeliveryFacts, mergeSignals } from './facts.ts';
 import { Sender } from './sender.ts';
@@ -41,6 +41,8 @@ export interface DeliveryOptions {
   readonly exporters: Exporters;
   readonly attribution: Pick<Attribution, 'enrich'>;
   readonly credentials: Credentials;
+  /** Nothing is sent before it has resolved. Default: at once. */
+  readonly attributesRead?: Promise<void>;
   readonly clock: Clock;
   /** A number in [0, 1), for jitter. */
   readonly random: () => number;
@@ -81,7 +83,11 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       const history = before?.senders.get(signal)?.facts();
       const sender = new Sender({ ...parts, onRecovered }, destination, signal, history);
       senders.set(signal, sender);
-      const first = [endings.get(`${destination.name}\n${signal}`), credentials.firstRead(destination.name)];
+      const first = [
+        endings.get(`${destination.name}\n${signal}`),
+        credentials.firstRead(destination.name),
+        options.attributesRead,
+      ];
       sender.start(Promise.all(first).then(() => undefined));
     }
     running.set(destination.name, { destination, senders });
@@ -143,6 +149,12 @@ export function createDelivery(options: DeliveryOptions): Delivery {
         wanted.delete(name);
       }
       for (const destination of wanted.values()) start(destination, undefined);
+      // People see them in the order of the config.
+      for (const { name } of destinations) {
+        const current = running.get(name);
+        if (current === undefined || !running.delete(name)) continue;
+        running.set(name, current);
+      }
     },
     wake(reason) {
       log.info('delivery woken', { reason });
@@ -160,7 +172,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       [...running.values()].map(({ destination, senders }) => {
         const { name } = destination;
         const signals = [...senders].map(([signal, sender]) => ({
-          ...sender.facts(),
+          ...begun(sender.facts(), signalUrl(destination, signal) !== undefined && credentials.resolve(name, signal)),
           ...credentials.standing(name, signal),
         }));
         return {
@@ -185,6 +197,11 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       return stopping;
     },
   };
+}
+
+/** A sender that had no credential sees one that has come only within the jitter of its wake-up: nothing is missing by then. */
+function begun(facts: StandingFacts, credential: unknown): StandingFacts {
+  return facts.state === 'unconfigured' && credential ? { ...facts, state: 'ok' } : facts;
 }
 
 /** Whether the other signals of a destination should try too when one gets through: they may have failed for the same reason. */

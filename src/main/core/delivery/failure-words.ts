@@ -159,7 +159,7 @@ function parseWords(bytes: Buffer, { name, setting }: Party): Omit<FailureWords,
     return { reason: 'other-protocol', message: capital(message) };
   }
   if (isTlsAlert(bytes)) {
-    return { reason: 'other-protocol', message: capital(`${name} takes https, not http. Correct ${setting}.`) };
+    return { reason: 'takes-tls', message: capital(`${name} takes https, not http. Correct ${setting}.`) };
   }
   return { reason: 'garbage', message: `What answers at ${name} does not speak HTTP. Check ${setting}.` };
 }

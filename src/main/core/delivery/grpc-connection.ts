@@ -121,8 +121,7 @@ export function speakHttp2(socket: Socket, { url, network, clock, abort }: Http2
     const onClose = () => settle(brokenOff(problem, { url, network, clock }));
     const onAbort = () => settle(aborted(false));
     const cancelTimer = clock.after(settingsTimeoutMs, () => {
-      const message = `${url.host} takes the connection, but does not begin HTTP/2 within ${seconds(settingsTimeoutMs)}: is it a port for gRPC?`;
-      settle(failure('connect', 'CONNECT_TIMEOUT', message));
+      settle(silent(url.host, settingsTimeoutMs));
     });
     const settle = (spoken: Spoken) => {
       cancelTimer();
@@ -135,6 +134,12 @@ export function speakHttp2(socket: Socket, { url, network, clock, abort }: Http2
     session.once('close', onClose);
     session.once('remoteSettings', () => settle(new GrpcConnection(session, clock)));
   });
+}
+
+/** A connection stands, and nothing that gRPC needs has come over it. */
+export function silent(host: string, waitedMs: number): TransportFailure {
+  const message = `${host} takes the connection, but does not begin HTTP/2, which gRPC needs, within ${seconds(waitedMs)}: is it a port for gRPC (commonly 4317)?`;
+  return failure('timeout', 'HTTP2_TIMEOUT', message);
 }
 
 /** Before a word of HTTP/2 has come. */

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 import { seconds } from './failure-words.ts';
-import { type Spoken, speakHttp2 } from './grpc-connection.ts';
+import { type Http2Target, type Spoken, silent, speakHttp2 } from './grpc-connection.ts';
 import type { Connector } from './network/connector.ts';
 import { type NetworkSettings, networkKey } from './network/network-settings.ts';
 import { aborted, failure } from './transport.ts';
@@ -22,6 +22,8 @@ interface Kept {
   readonly spoken: Promise<Spoken>;
   readonly stopOpening: AbortController;
   waiting: number;
+  /** The connection stands; what speaks at its other end is not known yet. */
+  reached: boolean;
 }
 
 /** One connection per address and way to it, opened when it is needed and shared by every call. */
@@ -60,7 +62,11 @@ export class GrpcConnections {
 
   #open(key: string, { url, network }: GrpcTarget): Kept {
     const stopOpening = new AbortController();
-    const kept: Kept = { spoken: this.#speak(url, network, stopOpening.signal), stopOpening, waiting: 0 };
+    const onReached = () => {
+      kept.reached = true;
+    };
+    const spoken = this.#speak({ url, network, abort: stopOpening.signal }, onReached);
+    const kept: Kept = { spoken, stopOpening, waiting: 0, reached: false };
     this.#kept.set(key, kept);
     kept.spoken.then(
       ({ kind }) => kind === 'failure' && this.#forget(key, kept),
@@ -69,9 +75,11 @@ export class GrpcConnections {
     return kept;
   }
 
-  async #speak(url: URL, network: NetworkSettings, abort: AbortSignal): Promise<Spoken> {
-    const opened = await this.#connector.open({ url, network, alpn: ['h2'], abort });
-    return opened.kind === 'failure' ? opened : speakHttp2(opened.socket, { url, network, clock: this.#clock, abort });
+  async #speak(to: Omit<Http2Target, 'clock'>, onReached: () => void): Promise<Spoken> {
+    const opened = await this.#connector.open({ ...to, alpn: ['h2'] });
+    if (opened.kind === 'failure') return opened;
+    onReached();
+    return speakHttp2(opened.socket, { ...to, clock: this.#clock });
   }
 
   /** No longer than this call has time; others may go on waiting. The last one that gives up ends the opening. */
@@ -85,6 +93,7 @@ export class GrpcConnections {
     return new Promise((resolve, reject) => {
       const onAbort = () => giveUp(aborted(false));
       const cancelTimer = this.#clock.after(timeoutMs, () => {
+        if (kept.reached) return giveUp(silent(url.host, timeoutMs));
         const message = `No connection to ${url.host} within ${seconds(timeoutMs)}: a firewall may be in between.`;
         giveUp(failure('connect', 'CONNECT_TIMEOUT', message));
       });

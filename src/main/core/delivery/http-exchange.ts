@@ -26,6 +26,9 @@ export interface Exchange {
   readonly timeoutMs: number;
 }
 
+/** How who never took it for a request fails one that was sent. */
+const unheard: readonly FailureReason[] = ['client-certificate', 'other-protocol', 'takes-tls'];
+
 /** One request and its answer on a connection that stands. Never rejects. */
 export function exchange({ url, request, pool, version, clock, timeoutMs }: Exchange): Promise<TransportResult> {
   return new Promise((resolve) => {
@@ -73,7 +76,7 @@ export function exchange({ url, request, pool, version, clock, timeoutMs }: Exch
         ...failure(reason, code, message),
         // True when all of the request has been handed to the system: less than that nobody can have taken for a request,
         // nor who turns our certificate down or speaks another protocol.
-        possiblySent: outgoing.writableFinished && reason !== 'client-certificate' && reason !== 'other-protocol',
+        possiblySent: outgoing.writableFinished && !unheard.includes(reason),
         staleConnection: reason === 'reset' && outgoing.reusedSocket && response === undefined,
       };
     }

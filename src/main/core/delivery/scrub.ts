@@ -15,10 +15,30 @@ export function scrub(text: string, secrets: Iterable<string>): string {
   return clean;
 }
 
-/** The values themselves and, for `Bearer …` and its like, what follows the scheme; the longest first. */
+/** Everything as which the values may come back; the longest first. */
 function parts(secrets: Iterable<string>): string[] {
-  const all = [...secrets].flatMap((secret) => [secret.trim(), secret.trim().split(/\s+/).at(-1) ?? '']);
-  return [...new Set(all)].filter((part) => part.length >= minSecretLength).sort((a, b) => b.length - a.length);
+  const bare = [...secrets].flatMap((secret) => partsOf(secret.trim()));
+  const long = [...new Set(bare)].filter((part) => part.length >= minSecretLength);
+  return [...new Set(long.flatMap(formsOf))].sort((a, b) => b.length - a.length);
+}
+
+/** The value itself and, for `Bearer …` and its like, what follows the scheme; of `Basic …` also the login and its password. */
+function partsOf(secret: string): string[] {
+  const last = secret.split(/\s+/).at(-1) ?? '';
+  if (!/^basic\s/i.test(secret)) return [secret, last];
+  const login = Buffer.from(last, 'base64').toString();
+  return [secret, last, login, login.slice(login.indexOf(':') + 1)];
+}
+
+/** As it is, as URLs and forms have it (RFC 3986, section 2.1, with digits of either case), and in base64 (RFC 4648). */
+function formsOf(part: string): string[] {
+  const bytes = Buffer.from(part);
+  const percent = encodeURIComponent(part.toWellFormed());
+  const strict = percent.replace(/[!'()*]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`);
+  const lower = [percent, strict].map((text) => text.replace(/%../g, (byte) => byte.toLowerCase()));
+  const escaped = [percent, strict, ...lower].flatMap((text) => [text, text.replaceAll('%20', '+')]);
+  const base64 = bytes.toString('base64');
+  return [part, ...escaped, base64, base64.replace(/=+$/, ''), bytes.toString('base64url')];
 }
 
 /** How many characters at the end of the text (its ellipsis included) are the start of the secret. */

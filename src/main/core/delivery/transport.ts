@@ -34,13 +34,22 @@ export interface TransportAnswer {
 export type FailureReason =
   | 'dns'
   | 'connect'
+  /** The certificate is not trusted, or not valid at this time. */
   | 'tls'
+  /** The certificate is for another host. */
+  | 'tls-name'
+  /** Both speak TLS, and do not agree: on a version, a cipher. */
+  | 'tls-failed'
+  /** TLS was begun, and what answers does not speak it. */
+  | 'not-tls'
   | 'timeout'
   | 'reset'
   /** What came back is not HTTP. */
   | 'garbage'
-  /** The other side speaks, and takes, another protocol: https instead of http, HTTP/2 instead of HTTP/1.1, or the reverse. */
+  /** The other side speaks, and takes, another protocol: HTTP/2 instead of HTTP/1.1, or the reverse. */
   | 'other-protocol'
+  /** It takes https, not http. */
+  | 'takes-tls'
   /** The way through a proxy failed, which may pass. */
   | 'proxy'
   /** The proxy refuses us, or cannot be used as it is set. */

@@ -27,6 +27,7 @@ export class HealthRecorder {
   readonly #grpcUse: GrpcUse;
   #spoolState: SpoolState = { kind: 'opening' };
   #lastReceivedAt: number | null = null;
+  #lastProtocol: Protocol | null = null;
   #versions: readonly string[] = [];
   #versionSampledAt = Number.NEGATIVE_INFINITY;
   readonly #refusals: Refusals;
@@ -48,6 +49,7 @@ export class HealthRecorder {
     if (headers['user-agent']?.startsWith('span-relay/')) return;
     if (protocol === 'grpc') this.#grpcUse.note();
     this.#lastReceivedAt = this.#clock.now();
+    this.#lastProtocol = protocol;
     this.#refusals.accepted(signal);
     const at = this.#clock.monotonicMs();
     if (at - this.#versionSampledAt < versionSampleMs || body.length === 0) return;
@@ -96,6 +98,7 @@ export class HealthRecorder {
       case 'accepted':
       case 'owed':
       case 'renamed':
+      case 'inherited':
         return;
     }
   }
@@ -141,11 +144,13 @@ export class HealthRecorder {
       config: {
         file: config.file,
         problems: config.problems.map(({ message }) => message),
+        unusable: config.problems.some(({ ofFile }) => ofFile),
         anyDestination: config.config.destinations.length + config.held.length > 0,
       },
       policy: {
         file: config.policy.file,
         problems: config.policy.problems.map(({ message }) => message),
+        unusable: config.policy.problems.some(({ ofFile }) => ofFile),
       },
       refused: this.#refusals.facts(),
       unwanted: this.#unwantedFacts(),
@@ -173,6 +178,7 @@ export class HealthRecorder {
   #claude(): ClaudeFacts {
     return {
       lastReceivedAt: this.#lastReceivedAt === null ? null : new Date(this.#lastReceivedAt).toISOString(),
+      lastProtocol: this.#lastProtocol,
       versions: this.#versions,
       sessions: [],
     };

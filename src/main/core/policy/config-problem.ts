@@ -7,6 +7,8 @@ export interface ConfigProblem {
   readonly key: string;
   readonly expected: string;
   readonly found: string;
+  /** It is about the file as a whole: nothing that it says is in force. */
+  readonly ofFile?: true;
   /** One sentence for a person: what, where, and what the relay does about it. */
   readonly message: string;
 }
@@ -41,6 +43,16 @@ export function describeKind(value: unknown): string {
   if (typeof value === 'string')
     return value === '' ? 'an empty text' : `a text of ${countOf(value.length, 'character')}`;
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}
+
+/** A token by its size only, and what in it can be no part of one. */
+export function describeToken(value: unknown): string {
+  const kind = describeKind(value);
+  if (typeof value !== 'string') return kind;
+  const token = value.trim();
+  if (/[\r\n]/.test(token)) return `${kind} with a line break in it`;
+  if (/[^\x20-\x7E\t]/.test(token)) return `${kind} with one in it that is not visible ASCII`;
+  return /[\t ]/.test(token) ? `${kind} with a blank in it` : kind;
 }
 
 /** A URL without user name, password and query; by its kind only when it is none. */

@@ -207,7 +207,7 @@ function goneProblems(
 ): readonly ConfigProblem[] | undefined {
   if (content.kind !== 'absent' || reading === undefined) return undefined;
   const consequence = 'what was in force stays in force until it is back or the relay restarts';
-  return [problem(`the ${kind} file`, 'a file', 'none: it is gone', consequence)];
+  return [{ ...problem(`the ${kind} file`, 'a file', 'none: it is gone', consequence), ofFile: true }];
 }
 
 /** Keeps what was last good of a file in the state folder. */

@@ -102,8 +102,10 @@ export function unusable(key: string, expected: string, found: string, context: 
   const { kind, lastGood, policy } = context;
   const otherwise = kind === 'policy' ? 'nothing of it is in force' : 'the defaults are in force';
   const managed = policy === undefined ? otherwise : 'only the policy is in force';
-  const consequence = lastGood === undefined ? managed : `the last good ${kind} stays in force`;
-  return { ...readingOfSettings(kind, lastGood), problems: [problem(key, expected, found, consequence)] };
+  const nothingBefore = lastGood === undefined || !saysAnything(lastGood);
+  const consequence = nothingBefore ? managed : `the last good ${kind} stays in force`;
+  const whole = { ...problem(key, expected, found, consequence), ofFile: true } as const;
+  return { ...readingOfSettings(kind, lastGood), problems: [whole] };
 }
 
 /** Settings that were in force before, as if they were read again. */

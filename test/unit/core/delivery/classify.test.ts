@@ -71,23 +71,30 @@ describe('the table of answers', () => {
     expect(classify(answer(status), reading)).toMatchObject({ kind: 'malformed', error: { status } });
   });
 
-  it.each(['dns', 'connect', 'tls', 'garbage'] as const)('a %s failure is tried again', (reason) => {
-    expect(classify(failure(reason), reading)).toMatchObject({
-      kind: 'retry',
-      possiblySent: false,
-      error: { kind: reason, message: 'It failed.' },
-    });
-  });
+  it.each(['dns', 'connect', 'tls', 'tls-name', 'tls-failed', 'not-tls', 'garbage'] as const)(
+    'a %s failure is tried again',
+    (reason) => {
+      expect(classify(failure(reason), reading)).toMatchObject({
+        kind: 'retry',
+        possiblySent: false,
+        error: { kind: reason, message: 'It failed.' },
+      });
+    },
+  );
 
   it.each(['timeout', 'reset'] as const)('a %s after the request went out may have been taken', (reason) => {
     expect(classify(failure(reason, true), reading)).toMatchObject({ kind: 'retry', possiblySent: true });
   });
 
-  it.each(['unsendable', 'other-protocol'] as const)('what is %s blocks for the endpoint', (reason) => {
+  it.each([
+    ['unsendable', 'endpoint'],
+    ['takes-tls', 'endpoint'],
+    ['other-protocol', 'protocol'],
+  ] as const)('what is %s blocks for the %s', (reason, kind) => {
     expect(classify(failure(reason), reading)).toMatchObject({
       kind: 'blocked',
       by: 'endpoint',
-      error: { kind: 'endpoint', message: 'It failed.' },
+      error: { kind, message: 'It failed.' },
     });
   });
 

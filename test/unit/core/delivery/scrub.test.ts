@@ -21,3 +21,23 @@ it('hides a credential that was cut at the end of the text', () => {
 it('leaves values alone that are too short to be secret', () => {
   expect(scrub('1 of 11 points', ['1', ''])).toBe('1 of 11 points');
 });
+
+it.each([
+  ['percent-encoded', 'a%2Fb%2Bc%20d%3D'],
+  ['with digits in lower case', 'a%2fb%2bc%20d%3d'],
+  ['as a form has it', 'a%2Fb%2Bc+d%3D'],
+  ['in base64', 'YS9iK2MgZD0='],
+  ['in base64 without its padding', 'YS9iK2MgZD0'],
+])('hides a credential that comes back %s', (_, echoed) => {
+  expect(scrub(`key=${echoed} is old`, ['a/b+c d='])).toMatch(/^key=\[hidden\]=? is old$/);
+});
+
+it('hides the base64 of a bearer token without its scheme', () => {
+  const echoed = Buffer.from('s3cr3t-value?').toString('base64');
+  expect(scrub(`unknown: ${echoed}`, ['Bearer s3cr3t-value?'])).toBe('unknown: [hidden]');
+});
+
+it('knows the login in a Basic credential, and its password alone', () => {
+  const secret = `Basic ${Buffer.from('relay:pass-word').toString('base64')}`;
+  expect(scrub('no relay:pass-word here, nor pass-word', [secret])).toBe('no [hidden] here, nor [hidden]');
+});

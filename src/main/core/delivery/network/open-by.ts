@@ -1,7 +1,7 @@
 import { connect as connectTcp, type LookupFunction, type Socket } from 'node:net';
 import type { Clock } from '../../clock.ts';
 import { capital, describeFailure, type FailureScene, type Party, seconds } from '../failure-words.ts';
-import { aborted, failure, type TransportFailure } from '../transport.ts';
+import { aborted, type FailureReason, failure, type TransportFailure } from '../transport.ts';
 import type { ConnectTarget, Opened } from './connector.ts';
 import { shakeHands } from './handshake.ts';
 import { happens } from './happens.ts';
@@ -41,6 +41,9 @@ export async function openBy(way: Way, target: ConnectTarget, tools: OpeningTool
 
 /** Node's default of 250 ms gives a slow link (satellite, VPN to another continent) up before it could answer. */
 const addressAttemptTimeoutMs = 2_500;
+
+/** Of a proxy: no certificate becomes good, and no protocol another, by waiting. */
+const lasting: readonly FailureReason[] = ['tls', 'tls-name', 'tls-failed', 'not-tls', 'other-protocol', 'takes-tls'];
 
 type Step = { readonly kind: 'open'; readonly socket: Socket } | TransportFailure;
 
@@ -190,8 +193,7 @@ class Opening {
   #failed(error: unknown, scene: FailureScene): TransportFailure {
     const { reason, code, message } = describeFailure(error, scene);
     if (this.#waitsFor === this.#destination) return failure(reason, code, message);
-    // No certificate becomes good by waiting.
-    return failure(reason === 'tls' || reason === 'other-protocol' ? 'proxy-refused' : 'proxy', code, message);
+    return failure(lasting.includes(reason) ? 'proxy-refused' : 'proxy', code, message);
   }
 
   #own<S extends Socket>(socket: S): S {

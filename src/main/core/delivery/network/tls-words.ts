@@ -18,6 +18,7 @@ export function isDistrust(code: string): boolean {
 /** What went wrong with TLS, in words; undefined when the code is about something else. */
 export function tlsWords(code: string, scene: FailureScene): Omit<FailureWords, 'code'> | undefined {
   const about = (message: string) => ({ reason: 'tls', message }) as const;
+  const failed = (message: string) => ({ reason: 'tls-failed', message }) as const;
   const { name, setting, handshake = noHandshake } = scene;
   const [certificate] = handshake.chain;
   const clock = `this machine's clock says ${new Date(handshake.now).toISOString()}`;
@@ -33,7 +34,10 @@ export function tlsWords(code: string, scene: FailureScene): Omit<FailureWords, 
       );
     case 'ERR_TLS_CERT_ALTNAME_INVALID':
     case 'HOSTNAME_MISMATCH':
-      return about(`The certificate of ${name} is for another name: ${namesOf(certificate)}. Correct ${setting}.`);
+      return {
+        reason: 'tls-name',
+        message: `The certificate of ${name} is for another name: ${namesOf(certificate)}. Correct ${setting}.`,
+      };
     case 'CERT_REVOKED':
     case 'CERT_REJECTED':
     case 'CERT_SIGNATURE_FAILURE':
@@ -44,16 +48,19 @@ export function tlsWords(code: string, scene: FailureScene): Omit<FailureWords, 
     case 'ERR_SSL_WRONG_VERSION_NUMBER':
     case 'ERR_SSL_PACKET_LENGTH_TOO_LONG':
     case 'ERR_SSL_HTTP_REQUEST':
-      return about(`${name} does not speak TLS. Does it take http instead of https? Check ${setting} and its port.`);
+      return {
+        reason: 'not-tls',
+        message: `${name} does not speak TLS. Does it take http instead of https? Check ${setting} and its port.`,
+      };
     case 'ERR_SSL_UNSUPPORTED_PROTOCOL':
     case 'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION':
-      return about(
+      return failed(
         `${name} does not speak a version of TLS that the relay takes (1.2 or 1.3). Its operators have to update it.`,
       );
     case 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL':
       return { reason: 'other-protocol', message: protocolWords(scene) };
     case 'EPROTO':
-      return about(
+      return failed(
         `${name} does not speak TLS as expected. Does it take http instead of https, or a newer TLS version?`,
       );
     default:
@@ -86,7 +93,7 @@ function alertWords(code: string, name: string, handshake: HandshakeScene): Omit
     alert === 'HANDSHAKE_FAILURE'
       ? ` ${clientCert === undefined ? 'It may ask for a client certificate (clientCert and clientKey of this destination)' : `It may not accept the client certificate ${clientCert}`}, or for a cipher that the relay does not have.`
       : '';
-  return { reason: 'tls', message: `${name} breaks the TLS handshake off (${code}).${hint}` };
+  return { reason: 'tls-failed', message: `${name} breaks the TLS handshake off (${code}).${hint}` };
 }
 
 const clientAlerts: Readonly<Record<string, string>> = {
