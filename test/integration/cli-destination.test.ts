@@ -205,9 +205,14 @@ test.each([
   ['broken JSON', handwritten, ['add', 'a', '--preset', 'span'], 'is not valid JSON (line 2, column 5: expected a key'],
   ['a list', '[]', ['add', 'a', '--preset', 'span'], 'holds a list of 0 instead of a JSON object.'],
   ['no list of destinations', '{"destinations": {}}', ['list'], '"destinations" in '],
-  ['a mistake', '{}', ['add', 'a'], '"a" was not added: endpoint should be an http(s) URL, or a preset that has one'],
-  ['a mistake', '{}', ['add', 'a b', '--preset', 'span'], '"a b" was not added: name should be a name of letters'],
-  ['a parameter', '{}', ['add', 'a', '--preset', 'datadog'], 'parameters.site should be the Datadog site'],
+  [
+    'a mistake',
+    '{}',
+    ['add', 'a'],
+    '"a" was not added: --endpoint should be an http(s) URL, or a preset that has one, such as --preset span, and is missing.',
+  ],
+  ['a mistake', '{}', ['add', 'a b', '--preset', 'span'], '"a b" was not added: NAME should be a name of letters'],
+  ['a parameter', '{}', ['add', 'a', '--preset', 'datadog'], '--param site should be the Datadog site'],
   [
     'a port',
     '{"listen":{"grpc":4317}}',
@@ -380,7 +385,7 @@ test.each([
   [
     '-',
     '{"env": {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://otel.acme.example"}}',
-    '"acme" was not imported: endpoint should be https',
+    '"acme" was not imported: endpoint should be https, or --allow-insecure to send',
   ],
 ])('import of %s %s is refused', async (source, input, message) => {
   const home = await ownHome('{}');

@@ -1,12 +1,15 @@
 import { resolve } from 'node:path';
 import type { ConfigEditor } from '../core/policy/config-editor.ts';
+import { describeName } from '../core/policy/config-problem.ts';
 import { isCredentialHeader } from '../core/policy/credential-header.ts';
 import { appendTo, type Json, removeMember } from '../core/policy/json-edit.ts';
 import { presetNames, presets } from '../core/policy/presets.ts';
 import { commonOptions, jsonOption, parseArguments, pathsFrom, policyOption, wholeNumber } from './arguments.ts';
 import { CliError, exitCodes, usageError } from './cli-error.ts';
 import type { DestinationAction } from './destination.ts';
-import { isSameName, openEditor, refuseMistakes, save, uptakeWords } from './destination-edit.ts';
+import { refuseAmbiguity } from './destination-ambiguity.ts';
+import { editing, isSameName, refuseMistakes, save, uptakeWords } from './destination-edit.ts';
+import { addFlags } from './destination-flags.ts';
 import { addressWords, credentialWords } from './destination-words.ts';
 import type { Io } from './io.ts';
 import { knownToBooks } from './owed.ts';
@@ -45,38 +48,44 @@ export const add: DestinationAction = async (args, io) => {
   if (more[0] !== undefined) throw usageError('destination', `Unexpected argument '${more[0]}'.`);
   const entry = await entryOf(name, values, io);
   const paths = pathsFrom(values, io);
-  const editor = await openEditor(paths);
-  if (editor.own.some((known) => known !== undefined && isSameName(known, name))) {
-    throw new CliError(
-      `There is already a destination "${name}" in ${editor.file}. Choose another name, or remove that one first.`,
+  return editing(paths, async (editor) => {
+    if (editor.own.some((known) => known !== undefined && isSameName(known, name))) {
+      throw new CliError(
+        `There is already a destination "${name}" in ${editor.file}. Choose another name, or remove that one first.`,
+      );
+    }
+    const text = appendTo(await withoutStaleRename(editor, name, paths, io), 'destinations', entry);
+    refuseMistakes(editor, text, name, { done: 'was not added', flags: addFlags });
+    refuseAmbiguity(editor, text, name, {
+      done: 'was not added',
+      advice: (others) =>
+        `Give it one with --token - or --token-file FILE, or first put one of its own into the config file for ${others}.`,
+    });
+    const { destinations } = editor.check(text).resolved.config;
+    const added = destinations.find((known) => isSameName(known.name, name));
+    const uptake = await save(editor, text, paths, io);
+    if (values.json) {
+      io.out(`${JSON.stringify({ added: name, configFile: editor.file, uptake })}\n`);
+      return exitCodes.ok;
+    }
+    const preset = added?.preset && presets[added.preset];
+    const notes = preset ? [...preset.setup, ...preset.notes] : [];
+    io.out(
+      [
+        `Added ${io.style('bold', name)} to ${editor.file}.`,
+        ...(added === undefined
+          ? []
+          : [
+              wrap(addressWords(added), io.columns(), '  '),
+              wrap(credentialWords(added, destinations), io.columns(), '  '),
+            ]),
+        ...notes.map((note) => wrap(note, io.columns(), '  · ')),
+        wrap(uptakeWords(uptake, paths), io.columns()),
+        '',
+      ].join('\n'),
     );
-  }
-  const text = appendTo(await withoutStaleRename(editor, name, paths, io), 'destinations', entry);
-  refuseMistakes(editor, text, name, 'was not added');
-  const { destinations } = editor.check(text).resolved.config;
-  const added = destinations.find((known) => isSameName(known.name, name));
-  const uptake = await save(editor, text, paths, io);
-  if (values.json) {
-    io.out(`${JSON.stringify({ added: name, configFile: editor.file, uptake })}\n`);
     return exitCodes.ok;
-  }
-  const preset = added?.preset && presets[added.preset];
-  const notes = preset ? [...preset.setup, ...preset.notes] : [];
-  io.out(
-    [
-      `Added ${io.style('bold', name)} to ${editor.file}.`,
-      ...(added === undefined
-        ? []
-        : [
-            wrap(addressWords(added), io.columns(), '  '),
-            wrap(credentialWords(added, destinations), io.columns(), '  '),
-          ]),
-      ...notes.map((note) => wrap(note, io.columns(), '  · ')),
-      wrap(uptakeWords(uptake, paths), io.columns()),
-      '',
-    ].join('\n'),
-  );
-  return exitCodes.ok;
+  });
 };
 
 type Values = ReturnType<typeof parseArguments<typeof options>>['values'];
@@ -134,7 +143,7 @@ async function entryOf(name: string, values: Values, io: Io): Promise<{ readonly
 }
 
 async function readToken(io: Io): Promise<string> {
-  const token = (await io.readInput('line', 'Paste the token and press Enter: ')).trim();
+  const token = (await io.readInput('secret', 'Paste the token (it is not shown) and press Enter: ')).trim();
   if (token === '') throw new CliError('There was no token on standard input. Nothing was changed.');
   return token;
 }
@@ -157,6 +166,10 @@ function pairs(given: readonly string[] | undefined, option: string): Readonly<R
     if (key === '' || value === undefined) throw usageError('destination', `${option} takes KEY=VALUE.`);
     return [key, value] as const;
   });
+  const isSame = ([one]: readonly [string, string], [other]: readonly [string, string]) =>
+    option === '--header' ? isSameName(one, other) : one === other;
+  const twice = split.find((one, index) => split.slice(0, index).some((before) => isSame(before, one)));
+  if (twice !== undefined) throw usageError('destination', `${option} gives ${describeName(twice[0])} twice.`);
   return Object.fromEntries(split);
 }
 

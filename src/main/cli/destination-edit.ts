@@ -1,14 +1,29 @@
 import { controlClient } from '../core/control/client.ts';
-import { type ConfigEditor, openConfigEditor } from '../core/policy/config-editor.ts';
+import { type ConfigEditor, type ConfigView, openConfigEditor, viewConfig } from '../core/policy/config-editor.ts';
 import type { RelayPaths } from '../core/policy/paths.ts';
 import { CliError } from './cli-error.ts';
+import { type Flags, keyAsFlag, wordsWithFlags } from './destination-flags.ts';
 import type { Io } from './io.ts';
 
-/** Throws `CliError` where the config file cannot be changed. */
-export async function openEditor({ configFile, policy }: RelayPaths): Promise<ConfigEditor> {
+/** Changes the config file while nobody else does. Throws `CliError` where it cannot be changed. */
+export async function editing<T>(
+  { configFile, policy }: RelayPaths,
+  change: (editor: ConfigEditor) => Promise<T>,
+): Promise<T> {
   const opening = await openConfigEditor(configFile, policy);
   if (opening.kind === 'refused') throw new CliError(opening.message);
-  return opening.editor;
+  try {
+    return await change(opening.editor);
+  } finally {
+    await opening.close();
+  }
+}
+
+/** Throws `CliError` where the config file cannot be read. */
+export async function view({ configFile, policy }: RelayPaths): Promise<ConfigView> {
+  const opening = await viewConfig(configFile, policy);
+  if (opening.kind === 'refused') throw new CliError(opening.message);
+  return opening.view;
 }
 
 /** Where a destination stands in the config file. Throws `CliError` where it does not. */
@@ -27,13 +42,22 @@ export function isSameName(one: string, other: string): boolean {
   return one.toLowerCase() === other.toLowerCase();
 }
 
-/** Refuses a text with a mistake that the file did not have before. `done`: what did not happen, as in "was not added". */
-export function refuseMistakes(editor: ConfigEditor, text: string, name: string, done: string): void {
-  const [first] = editor.check(text).problems;
+/**
+ * Refuses a text with a mistake that the file did not have before. `done`: what did not happen, as in "was not added".
+ * `flags`: the options that give its keys.
+ */
+export function refuseMistakes(
+  config: ConfigView,
+  text: string,
+  name: string,
+  { done, flags = {} }: { readonly done: string; readonly flags?: Flags },
+): void {
+  const [first] = config.check(text).problems;
   if (first === undefined) return;
-  const key = first.key.replace(/^destinations\[\d+\]\.?/, '') || 'the destination';
-  const is = first.found === 'nothing' ? 'is missing' : `is ${first.found}`;
-  throw new CliError(`"${name}" ${done}: ${key} should be ${first.expected}, and ${is}.`);
+  const key = keyAsFlag(first.key.replace(/^destinations\[\d+\]\.?/, ''), flags) || 'the destination';
+  const expected = wordsWithFlags(first.expected, flags).replace(/^it /, '');
+  const is = first.found === 'nothing' ? 'is missing' : `is ${first.found.replace(/^it /, '')}`;
+  throw new CliError(`"${name}" ${done}: ${key} should be ${expected}, and ${is}.`);
 }
 
 /** What the running relay made of a change. */

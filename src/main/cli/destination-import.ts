@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { isSignal, type Signal } from '../../shared/signal.ts';
 import { controlClient } from '../core/control/client.ts';
 import type { ResolvedConfig } from '../core/policy/config.ts';
-import type { ConfigEditor } from '../core/policy/config-editor.ts';
+import type { ConfigView } from '../core/policy/config-editor.ts';
 import { type ImportedDestination, importSettings as readImport } from '../core/policy/import/import-settings.ts';
 import { relayEnv } from '../core/policy/import/relay-env.ts';
 import { appendTo, type Json, laidOut, replaceIn } from '../core/policy/json-edit.ts';
@@ -10,7 +10,9 @@ import type { RelayPaths } from '../core/policy/paths.ts';
 import { commonOptions, jsonOption, parseArguments, pathsFrom, policyOption } from './arguments.ts';
 import { CliError, exitCodes, usageError } from './cli-error.ts';
 import type { DestinationAction } from './destination.ts';
-import { isSameName, openEditor, refuseMistakes, save, type Uptake, uptakeWords } from './destination-edit.ts';
+import { refuseAmbiguity } from './destination-ambiguity.ts';
+import { editing, isSameName, refuseMistakes, save, type Uptake, uptakeWords, view } from './destination-edit.ts';
+import { importFlags } from './destination-flags.ts';
 import { addressWords, credentialWords } from './destination-words.ts';
 import type { Io } from './io.ts';
 import { wrap } from './wrap.ts';
@@ -22,6 +24,8 @@ const options = {
   name: { type: 'string' },
   signals: { type: 'string' },
   replace: { type: 'boolean', default: false },
+  'credential-header': { type: 'string' },
+  'allow-insecure': { type: 'boolean', default: false },
   'dry-run': { type: 'boolean', default: false },
 } as const;
 
@@ -33,23 +37,34 @@ export const importSettings: DestinationAction = async (args, io) => {
   }
   const signals = signalsOf(values.signals);
   const paths = pathsFrom(values, io);
-  const editor = await openEditor(paths);
-  const result = readImport(await textOf(source, io), {
-    source: source === '-' ? 'Standard input' : source,
-    name: values.name,
-    signals,
-    ownPorts: Object.values(editor.now.config.listen),
-  });
-  if (result.kind === 'refused') throw new CliError(result.message);
-  const imported = result.destination;
-  const { text, replaced } = edited(editor, imported, values.replace);
-  refuseMistakes(editor, text, imported.name, 'was not imported');
-  const after = editor.check(text).resolved;
-  const uptake = values['dry-run'] ? undefined : await save(editor, text, paths, io);
-  const settings = { env: await envFor(after, imported, paths, io) };
-  const told = { imported, after, settings, uptake, replaced };
-  io.out(values.json ? `${JSON.stringify(asJson(told, editor))}\n` : asText(told, editor, paths, io));
-  return exitCodes.ok;
+  const settingsText = await textOf(source, io);
+  const change = async (editor: ConfigView, write: (text: string) => Promise<Uptake | undefined>) => {
+    const result = readImport(settingsText, {
+      source: source === '-' ? 'Standard input' : source,
+      name: values.name,
+      signals,
+      credentialHeader: values['credential-header'],
+      allowInsecure: values['allow-insecure'],
+      ownPorts: Object.values(editor.now.config.listen),
+    });
+    if (result.kind === 'refused') throw new CliError(result.message);
+    const imported = result.destination;
+    const { text, replaced } = edited(editor, imported, values.replace);
+    refuseMistakes(editor, text, imported.name, { done: 'was not imported', flags: importFlags });
+    refuseAmbiguity(editor, text, imported.name, {
+      done: 'was not imported',
+      advice: (others) =>
+        `Fill in the token in these settings first, or put one of its own into the config file for ${others}.`,
+    });
+    const after = editor.check(text).resolved;
+    const uptake = await write(text);
+    const settings = { env: await envFor(after, imported, paths, io) };
+    const told = { imported, after, settings, uptake, replaced };
+    io.out(values.json ? `${JSON.stringify(asJson(told, editor))}\n` : asText(told, editor, paths, io));
+    return exitCodes.ok;
+  };
+  if (values['dry-run']) return change(await view(paths), async () => undefined);
+  return editing(paths, (editor) => change(editor, (text) => save(editor, text, paths, io)));
 };
 
 interface Told {
@@ -82,7 +97,7 @@ function signalsOf(list: string | undefined): readonly Signal[] | undefined {
   throw usageError('destination', `--signals takes a list of metrics, logs and traces, not '${wrong}'.`);
 }
 
-function edited(editor: ConfigEditor, { name, entry }: ImportedDestination, replace: boolean) {
+function edited(editor: ConfigView, { name, entry }: ImportedDestination, replace: boolean) {
   const index = editor.own.findIndex((known) => known !== undefined && isSameName(known, name));
   if (index < 0) return { text: appendTo(editor.text, 'destinations', entry), replaced: false };
   if (replace) return { text: replaceIn(editor.text, 'destinations', index, entry), replaced: true };
@@ -102,7 +117,7 @@ async function envFor(after: ResolvedConfig, { kept }: ImportedDestination, { st
   return relayEnv({ port, wanted, kept });
 }
 
-function asJson({ imported, settings, uptake, replaced }: Told, { file }: ConfigEditor): object {
+function asJson({ imported, settings, uptake, replaced }: Told, { file }: ConfigView): object {
   return {
     imported: imported.name,
     configFile: file,
@@ -118,7 +133,7 @@ function asJson({ imported, settings, uptake, replaced }: Told, { file }: Config
 
 function asText(
   { imported, after, settings, uptake, replaced }: Told,
-  { file }: ConfigEditor,
+  { file }: ConfigView,
   paths: RelayPaths,
   io: Io,
 ): string {

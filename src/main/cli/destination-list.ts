@@ -3,12 +3,12 @@ import { countOf } from '../../shared/wording.ts';
 import { controlClient } from '../core/control/client.ts';
 import { presentedScope } from '../core/delivery/presented-scope.ts';
 import type { HeldDestination } from '../core/policy/config.ts';
-import type { ConfigEditor } from '../core/policy/config-editor.ts';
+import type { ConfigView } from '../core/policy/config-editor.ts';
 import type { ConfiguredDestination } from '../core/policy/to-destination.ts';
 import { commonOptions, jsonOption, parseArguments, pathsFrom, policyOption, takesNoArguments } from './arguments.ts';
 import { exitCodes } from './cli-error.ts';
 import type { DestinationAction } from './destination.ts';
-import { isSameName, openEditor } from './destination-edit.ts';
+import { isSameName, view } from './destination-edit.ts';
 import { addressWords, credentialWords, publicAddresses } from './destination-words.ts';
 import type { Io, Style } from './io.ts';
 import { wrap } from './wrap.ts';
@@ -29,17 +29,17 @@ export const list: DestinationAction = async (args, io) => {
   });
   takesNoArguments('destination', positionals);
   const paths = pathsFrom(values, io);
-  const editor = await openEditor(paths);
+  const config = await view(paths);
   const client = controlClient(paths.stateDir, io.clock);
   const reply = await client.call('status', {});
   client.close();
   const status = reply.kind === 'ok' ? reply.value : undefined;
-  io.out(values.json ? `${JSON.stringify(asJson(editor, paths, status))}\n` : asText(editor, status, io));
+  io.out(values.json ? `${JSON.stringify(asJson(config, paths, status))}\n` : asText(config, status, io));
   return exitCodes.ok;
 };
 
 function asJson(
-  { file, exists, now, managed, own }: ConfigEditor,
+  { file, exists, now, managed, own }: ConfigView,
   { policy }: ReturnType<typeof pathsFrom>,
   status: HealthSnapshot | undefined,
 ): object {
@@ -88,7 +88,7 @@ function asJson(
   };
 }
 
-function asText({ file, now, managed }: ConfigEditor, status: HealthSnapshot | undefined, io: Io): string {
+function asText({ file, now, managed }: ConfigView, status: HealthSnapshot | undefined, io: Io): string {
   const { destinations } = now.config;
   const columns = io.columns();
   const isManaged = (name: string) => managed.some((one) => isSameName(one, name));

@@ -51,7 +51,9 @@ Options of add
   --protocol P               http/protobuf, http/json or grpc
   --compression C            gzip or none
   --token -                  reads the token from standard input: arguments can
-                             be seen by others
+                             be seen by others. Two that take theirs in the
+                             same header at different addresses need a token
+                             for one of them
   --token-file FILE          a file with the token, read again when it changes
   --credential-header NAME   the header that the token is sent in
   --credential-scheme WORD   put before the token, such as Bearer
@@ -67,6 +69,9 @@ Options of add
 Options of import
   --name NAME                its name (default: the preset's, or of the host)
   --signals LIST             only these, where they go to different places
+  --credential-header NAME   the header of the token, where the settings name
+                             none because "otelHeadersHelper" gives it
+  --allow-insecure           lets an http address be on another machine
   --replace                  takes the place of the destination of that name
   --dry-run                  only tells
 

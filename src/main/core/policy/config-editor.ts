@@ -1,7 +1,6 @@
-import { mkdir, realpath } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import * as v from 'valibot';
 import { type ResolvedConfig, resolveConfig } from './config.ts';
+import { lockConfig } from './config-lock.ts';
 import { type ConfigProblem, describeKind } from './config-problem.ts';
 import { destinationNameOf } from './destination-settings.ts';
 import { parseJsonText } from './json-text.ts';
@@ -10,12 +9,14 @@ import { writePrivateFile } from './private-file.ts';
 import { aList, anObject } from './schemas.ts';
 import { readSettings, type SettingsReading, unusable } from './settings.ts';
 
-/** A config file that is about to be changed. */
-export interface ConfigEditor {
+/** A config file, as it is and as it would be with another text. */
+export interface ConfigView {
   readonly file: string;
   /** Its text; of an empty object where there is no file. */
   readonly text: string;
   readonly exists: boolean;
+  /** What is on the disk; undefined where nothing is. */
+  readonly found: string | undefined;
   /** What policy and config say now. */
   readonly now: ResolvedConfig;
   /** The names of the file's own destinations in their order; undefined where one has no usable name. */
@@ -24,17 +25,50 @@ export interface ConfigEditor {
   readonly managed: readonly string[];
   /** What would come of another text, and which of the problems are new with it. */
   check(text: string): { readonly resolved: ResolvedConfig; readonly problems: readonly ConfigProblem[] };
-  /** Puts the text in place of the old one, all at once, for this user alone. Rejects with the system's error. */
+}
+
+/** A config file that is about to be changed, and that nobody else changes by a command meanwhile. */
+export interface ConfigEditor extends ConfigView {
+  /**
+   * Puts the text in place of the old one, all at once, for this user alone, and lets others change the file. Rejects with
+   * the system's error, and where the file is not any more what was read.
+   */
   save(text: string): Promise<void>;
 }
 
-export type EditorOpening =
-  | { readonly kind: 'open'; readonly editor: ConfigEditor }
-  /** The file cannot be changed; one sentence says why and what to do. */
+export type ConfigOpening =
+  | { readonly kind: 'open'; readonly view: ConfigView }
+  /** The file cannot be read or changed; one sentence says why and what to do. */
   | { readonly kind: 'refused'; readonly message: string };
 
-/** Reads the config file, which need not exist, for changes to it. Never rejects. */
+export type EditorOpening =
+  | { readonly kind: 'open'; readonly editor: ConfigEditor; readonly close: () => Promise<void> }
+  | { readonly kind: 'refused'; readonly message: string };
+
+/** Reads the config file, which need not exist, for changes to it; `close` lets others change it. Never rejects. */
 export async function openConfigEditor(file: string, policyFile: PolicyFile): Promise<EditorOpening> {
+  const lock = await lockConfig(file);
+  if (lock.kind === 'refused') return lock;
+  const { target, release } = lock;
+  const opening = await viewConfig(file, policyFile);
+  if (opening.kind === 'refused') {
+    await release();
+    return opening;
+  }
+  const { view } = opening;
+  const save = async (text: string) => {
+    const content = await readConfigFile(target);
+    if ((content.kind === 'text' ? content.text : undefined) !== view.found) {
+      throw new Error('somebody else has changed it meanwhile: try again');
+    }
+    await writePrivateFile(target, text);
+    await release();
+  };
+  return { kind: 'open', editor: { ...view, save }, close: release };
+}
+
+/** Reads the config file, which need not exist. Never rejects. */
+export async function viewConfig(file: string, policyFile: PolicyFile): Promise<ConfigOpening> {
   const content = await readConfigFile(file);
   if (content.kind === 'unusable') {
     return refused(`${file} cannot be read (${content.found}). Make it readable for you.`);
@@ -62,10 +96,11 @@ export async function openConfigEditor(file: string, policyFile: PolicyFile): Pr
   const known = now.problems.config.map(({ message }) => message);
   return {
     kind: 'open',
-    editor: {
+    view: {
       file,
       text,
       exists: content.kind === 'text',
+      found: content.kind === 'text' ? content.text : undefined,
       now,
       own: destinations.map(destinationNameOf),
       managed: policy?.destinations.map(({ name }) => name) ?? [],
@@ -73,7 +108,6 @@ export async function openConfigEditor(file: string, policyFile: PolicyFile): Pr
         const resolved = resolve(edited);
         return { resolved, problems: resolved.problems.config.filter(({ message }) => !known.includes(message)) };
       },
-      save: (edited) => save(file, edited),
     },
   };
 }
@@ -90,12 +124,6 @@ function readPolicy(content: FileContent): SettingsReading | undefined {
   }
 }
 
-/** A link stays a link: what it leads to is replaced. */
-async function save(file: string, text: string): Promise<void> {
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  await writePrivateFile(await realpath(file).catch(() => file), text);
-}
-
-function refused(message: string): EditorOpening {
+function refused(message: string): { readonly kind: 'refused'; readonly message: string } {
   return { kind: 'refused', message };
 }

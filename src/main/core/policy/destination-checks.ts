@@ -1,10 +1,18 @@
 import { type Signal, signals } from '../../../shared/signal.ts';
 import { attributeLimits } from '../attribution/rules.ts';
 import { signalUrl } from '../delivery/destination.ts';
-import { describeKey, describeKind, describeUrl, describeValue, type Mistake } from './config-problem.ts';
+import {
+  describeKey,
+  describeKind,
+  describeToken,
+  describeUrl,
+  describeValue,
+  type Mistake,
+} from './config-problem.ts';
 import { endpointMistake } from './endpoint.ts';
 import type { MergedDestination } from './merge-destination.ts';
 import { type PresetName, presets } from './presets.ts';
+import { tokenWords } from './schemas.ts';
 import type { ConfiguredDestination } from './to-destination.ts';
 
 interface Checked {
@@ -122,7 +130,7 @@ function credentialMistakes({ merged }: Checked): Mistake[] {
 function tokenMistake(token: string, scheme: string | undefined): Mistake | undefined {
   const [first = '', second] = token.split(/ +/);
   if (second !== undefined && first.toLowerCase() !== scheme?.toLowerCase()) {
-    return { key: '.token', expected: 'a token: a text without blanks', found: describeKind(token) };
+    return { key: '.token', expected: tokenWords, found: describeToken(token) };
   }
   // RFC 7617: whoever pastes the password alone is refused for ever, and not told why.
   const isBasic = scheme?.toLowerCase() === 'basic';

@@ -5,6 +5,7 @@ import {
   type ConfigProblem,
   describeKind,
   describeName,
+  describeToken,
   describeUrl,
   describeValue,
   type Mistake,
@@ -144,6 +145,7 @@ function describeHeaderName(name: string): string {
 function found(key: unknown, value: unknown): string {
   switch (key) {
     case 'token':
+      return describeToken(value);
     case 'tokenFile':
     case 'credentialScheme':
     case 'headers':

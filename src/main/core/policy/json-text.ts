@@ -17,8 +17,17 @@ export function parseJsonText(text: string): JsonText {
   try {
     return { ok: true, value: JSON.parse(json) };
   } catch {
+    if (isUtf16(json)) {
+      const found = 'UTF-16, as PowerShell 5 writes it: save the file as UTF-8';
+      return { ok: false, line: 1, column: 1, expected: 'a text in UTF-8', found };
+    }
     return { ok: false, ...placeOfMistake(json) };
   }
+}
+
+/** As it looks when it is read as UTF-8: a zero byte beside each ASCII character, maybe behind a byte order mark that is none. */
+function isUtf16(text: string): boolean {
+  return /^(?:\uFFFD\uFFFD)?(?:\0[^\0]|[^\0]\0)/.test(text);
 }
 
 const blank = /[\t\n\r ]*/y;

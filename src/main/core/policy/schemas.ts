@@ -87,10 +87,12 @@ const headerValue = v.pipe(
   v.regex(/^[\t\x20-\x7E\xA0-\xFF]*$/, 'a text that can stand in an HTTP header: in one line, of Latin-1 characters'),
 );
 
+export const tokenWords = 'a token: a text of ASCII characters without blanks';
+
 /** The scheme may stand before it, as it does in the header. */
 const token = v.message(
   v.pipe(v.string(), v.trim(), v.maxLength(8_192), v.regex(/^(?:[\w.-]+ +)?[\x21-\x7E]+$/)),
-  'a token: a text without blanks',
+  tokenWords,
 );
 
 /** RFC 9110, section 11.1: auth-scheme is a token. */

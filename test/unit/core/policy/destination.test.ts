@@ -245,7 +245,11 @@ describe('the credential', () => {
   test('with the scheme of another is a mistake', () => {
     const bearer = { ...a, credentialHeader: 'authorization', credentialScheme: 'Bearer' };
     expect(mistakes({ ...bearer, token: 'Basic t' })).toEqual([
-      { key: '.token', expected: 'a token: a text without blanks', found: 'a text of 7 characters' },
+      {
+        key: '.token',
+        expected: 'a token: a text of ASCII characters without blanks',
+        found: 'a text of 7 characters with a blank in it',
+      },
     ]);
   });
 

@@ -395,3 +395,34 @@ test('the block for Claude Code has the relay’s port, what is wanted, what sta
     },
   );
 });
+
+describe('a credential that a helper gives', () => {
+  const withHelper = (env: object) => JSON.stringify({ otelHeadersHelper: '/bin/headers', env });
+
+  test('needs a header: without one nothing would be passed on', () => {
+    expect(refusal(withHelper(base))).toContain('Name the header: --credential-header NAME');
+    expect(refusal(withHelper({ ...base, OTEL_EXPORTER_OTLP_HEADERS: 'X-Team=core' }))).toContain(
+      '--credential-header',
+    );
+    expect(imported(withHelper(base), { credentialHeader: 'Authorization' }).entry).toMatchObject({
+      credentialHeader: 'Authorization',
+    });
+  });
+
+  test('goes in the header of the vendor', () => {
+    const span = { ...base, OTEL_EXPORTER_OTLP_ENDPOINT: 'https://otel.span.app' };
+    expect(imported(withHelper(span)).entry).not.toHaveProperty('credentialHeader');
+    expect(imported(withHelper(span), { credentialHeader: 'x-span-token' }).entry).not.toHaveProperty(
+      'credentialHeader',
+    );
+  });
+
+  test('a header that a person names is the one, whatever else looks like it', () => {
+    const headers = { ...base, OTEL_EXPORTER_OTLP_HEADERS: 'X-Api-Key=public,X-Ours=secret' };
+    expect(withEnv(headers, { credentialHeader: 'x-ours' }).entry).toMatchObject({
+      token: 'secret',
+      credentialHeader: 'X-Ours',
+      headers: { 'X-Api-Key': 'public' },
+    });
+  });
+});

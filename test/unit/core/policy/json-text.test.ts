@@ -31,3 +31,15 @@ test('a mistake is placed inside the text, wherever it is', () => {
     { numRuns: 2_000 },
   );
 });
+
+test.each([
+  ['with a byte order mark', '\uFEFF{ "listen": {} }', false],
+  ['without one', '{ "listen": {} }', false],
+  ['the other way round', '\uFEFF{ "listen": {} }', true],
+])('UTF-16 %s is told as that', (_, text, isBigEndian) => {
+  const bytes = Buffer.from(text, 'utf16le');
+  expect(parseJsonText((isBigEndian ? bytes.swap16() : bytes).toString('utf8'))).toMatchObject({
+    expected: 'a text in UTF-8',
+    found: expect.stringContaining('save the file as UTF-8'),
+  });
+});

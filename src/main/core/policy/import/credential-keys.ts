@@ -16,16 +16,27 @@ export interface HeaderKeys {
 
 type Header = readonly [name: string, value: string];
 
-/** Finds the credential among the headers: that of the vendor, else the one that is called as if it were one. */
-export function credentialKeys(headers: readonly Header[], preset: Preset | undefined): HeaderKeys {
-  const found = findCredential(headers, preset);
+/**
+ * Finds the credential among the headers: in the one that a person `named`, else in that of the vendor, else in the one that
+ * is called as if it were one.
+ */
+export function credentialKeys(
+  headers: readonly Header[],
+  preset: Preset | undefined,
+  named: string | undefined,
+): HeaderKeys {
+  const found = named === undefined ? findCredential(headers, preset) : headerNamed(headers, named);
   const others = Object.fromEntries(headers.filter((one) => one !== found));
   const rest = Object.keys(others).length === 0 ? {} : { headers: others };
-  if (found === undefined) return { keys: rest, header: undefined, isUnfilled: false };
+  const isPresetsHeader = (name: string) => preset?.credential?.header.toLowerCase() === name.toLowerCase();
+  if (found === undefined) {
+    const own = named === undefined || isPresetsHeader(named) ? {} : { credentialHeader: named };
+    return { keys: { ...own, ...rest }, header: named, isUnfilled: false };
+  }
   const [header, value] = found;
-  const isPresets = preset?.credential?.header.toLowerCase() === header.toLowerCase();
+  const isPresets = isPresetsHeader(header);
   const [, first, second] = /^([A-Za-z][\w.-]*) +(\S+)$/.exec(value) ?? [];
-  const scheme = isPresets ? preset.credential?.scheme : first;
+  const scheme = isPresets ? preset?.credential?.scheme : first;
   const token = first?.toLowerCase() === scheme?.toLowerCase() && second !== undefined ? second : value;
   const isUnfilled = isPlaceholder(token);
   return {
@@ -40,13 +51,16 @@ export function credentialKeys(headers: readonly Header[], preset: Preset | unde
 }
 
 function findCredential(headers: readonly Header[], preset: Preset | undefined): Header | undefined {
-  const named = (wanted: string) => headers.find(([name]) => name.toLowerCase() === wanted.toLowerCase());
-  const presets = preset?.credential && named(preset.credential.header);
+  const presets = preset?.credential && headerNamed(headers, preset.credential.header);
   const vendors = headers.find(([name]) => vendorHeaders.includes(name.toLowerCase()));
   const called = headers.find(([name]) => isCredentialHeader(name));
   // A vendor whose header is not known sends one header, and it is that.
   const only = preset !== undefined && preset.credential === undefined && headers.length === 1 ? headers[0] : undefined;
-  return presets ?? named('authorization') ?? vendors ?? called ?? only;
+  return presets ?? headerNamed(headers, 'authorization') ?? vendors ?? called ?? only;
+}
+
+function headerNamed(headers: readonly Header[], wanted: string): Header | undefined {
+  return headers.find(([name]) => name.toLowerCase() === wanted.toLowerCase());
 }
 
 /** A token that a vendor's guide leaves for somebody to fill in: `<PROVIDED_TOKEN>`, `$TOKEN`, `YOUR_API_KEY`, `…`. */

@@ -29,6 +29,10 @@ export interface ImportOptions {
   readonly name: string | undefined;
   /** Only these signals. */
   readonly signals: readonly Signal[] | undefined;
+  /** The header of the credential, where a person names it. */
+  readonly credentialHeader?: string | undefined;
+  /** An http address may be on another machine. */
+  readonly allowInsecure?: boolean;
   /** The relay's own ports. */
   readonly ownPorts: readonly number[];
 }
@@ -96,7 +100,12 @@ function importVariables(variables: Variables, hasHelper: boolean, options: Impo
       `${source} already exports to this relay, so there is nothing to import. Import the settings that the vendor generates.`,
     );
   }
-  const credential = credentialKeys(pairs, known);
+  const credential = credentialKeys(pairs, known, options.credentialHeader);
+  if (hasHelper && credential.header === undefined && known?.credential === undefined) {
+    return refused(
+      `${source} has "otelHeadersHelper", and does not say in which header that gives the credential, so the relay would not pass it on. Name the header: --credential-header NAME, such as Authorization.`,
+    );
+  }
   const attributes = keyValueList(variables.OTEL_RESOURCE_ATTRIBUTES ?? '').pairs;
   const name = options.name ?? nameOf(preset, addresses);
   const base = variables.OTEL_EXPORTER_OTLP_ENDPOINT;
@@ -113,6 +122,7 @@ function importVariables(variables: Variables, hasHelper: boolean, options: Impo
         ...(exported.length > 0 || options.signals !== undefined ? { signals: chosen } : {}),
         ...(attributes.length === 0 ? {} : { resourceAttributes: Object.fromEntries(attributes) }),
         ...transport.files,
+        ...(options.allowInsecure === true ? { allowInsecure: true } : {}),
       },
       notes: [
         ...(exported.length > 0 ? [] : [nothingExported]),
