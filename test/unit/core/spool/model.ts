@@ -1,4 +1,4 @@
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { type Change, SpoolEngine } from '../../../../src/main/core/spool/engine.ts';
@@ -226,6 +226,7 @@ export class Real {
     const killed = mkdtempSync(join(this.#root, 'run-'));
     copyAsKilled(this.folder, killed);
     this.engine.close();
+    rmSync(this.folder, { recursive: true });
     this.folder = killed;
     this.engine = this.#open();
   }

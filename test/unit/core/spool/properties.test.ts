@@ -39,7 +39,7 @@ test('whatever happens in whatever order, the books balance and nothing that was
           real.engine.close();
         } finally {
           // Folders of memory that pile up while a failure is being shrunk would take the machine along.
-          rmSync(real.folder, { recursive: true, force: true });
+          rmSync(own, { recursive: true, force: true });
         }
       }
     }),
