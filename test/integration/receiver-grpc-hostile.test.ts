@@ -76,6 +76,16 @@ describe('bytes that are not gRPC end the connection, and the relay serves on', 
   });
 });
 
+test('whatever a client says behind a call that the guard refuses is not heard', async () => {
+  await using relay = await startReceiver({}, 'grpc');
+  using raw = await openRawHttp2(relay.port);
+  raw.socket.write(call(1, { fields: callFields({ origin: 'null' }), endStream: true }));
+  expect(await raw.closed).toBe('end');
+  expect(raw.frames().map(({ type }) => type)).toContain(frameTypes.goAway);
+  expect(relay.answeredWithRefusal).toMatchObject([{ reason: 'guard' }]);
+  await servesOn(relay);
+});
+
 describe('too much', () => {
   test('bytes beyond a message are refused as they come, however long they go on', async () => {
     await using relay = await startReceiver({}, 'grpc');
@@ -273,6 +283,19 @@ describe('time', () => {
 });
 
 describe('clients that leave', () => {
+  test.each([
+    ['before their first byte', Buffer.alloc(0)],
+    ['in the middle of the preface', preface.subarray(0, 10)],
+    ['behind the preface', preface],
+  ])('by a reset %s', async (_, bytes) => {
+    await using relay = await startReceiver({}, 'grpc');
+    using raw = await openRaw(relay.port);
+    if (bytes.length > 0) await new Promise((resolve) => raw.socket.write(bytes, resolve));
+    raw.socket.resetAndDestroy();
+    await servesOn(relay);
+    expect(relay.answeredWithRefusal).toEqual([]);
+  });
+
   test.each([
     ['in order', (socket: { end(): void }) => socket.end()],
     ['by a reset', (socket: { resetAndDestroy(): void }) => socket.resetAndDestroy()],
