@@ -1,6 +1,8 @@
 import { rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
+import { startAgent } from '../../src/main/core/agent.ts';
+import { lineLog } from '../../src/main/core/log.ts';
 import { numberedRequest, numbersTakenBy, post } from '../support/numbered-requests.ts';
 import { freePort, makeHome } from '../support/relay.ts';
 import { until } from '../support/until.ts';
@@ -234,4 +236,28 @@ test('a config file that comes after the start is found', async () => {
   await rm(home.configFile);
   await home.writeConfig({ listen: { http: port }, destinations: [{ name: 'span', endpoint: vendor.url }] });
   await until('it is delivered', () => takenBy(vendor).length === 1);
+});
+
+test('from the moment that it is ready, status has the destinations, in the order of the config', async () => {
+  const vendor = await ownVendor();
+  const named = (names: string) => ({ destinations: [...names].map((name) => ({ name, endpoint: vendor.url })) });
+  const home = await makeHome(named('cab'));
+  onTestFinished(() => home[Symbol.asyncDispose]());
+  const log = lineLog(() => undefined);
+  const { stateDir, configFile } = home;
+  const start = await startAgent({ stateDir, configFile, env: {}, home: stateDir, log });
+  if (start.kind !== 'started') throw new Error(start.kind);
+  const { agent } = start;
+  onTestFinished(() => agent.stop());
+  const order = () =>
+    agent
+      .status()
+      .destinations.map(({ name }) => name)
+      .join('');
+
+  await agent.whenReady;
+  expect(order()).toBe('cab');
+
+  await home.writeConfig(named('xbca'));
+  await until('the new order shows', () => order() === 'xbca');
 });

@@ -625,3 +625,15 @@ function relayTo(socket: Socket, port: number): { stop(): void } {
     },
   };
 }
+
+it('a port that takes connections and says nothing is not called unreachable', async () => {
+  const url = await rawServer((socket) => void socket.resume());
+  const sending = send(url, { timeoutMs: 1_000 });
+  await until('it waits for settings', () => clock.due().includes(10_000));
+  clock.advance(1_000);
+  expect(await sending).toMatchObject({
+    reason: 'timeout',
+    possiblySent: false,
+    message: expect.stringContaining('takes the connection, but does not begin HTTP/2, which gRPC needs, within 1 s'),
+  });
+});
