@@ -149,6 +149,12 @@ export const findingCatalogue = {
     title: 'A destination was removed while data was still owed to it',
     fix: 'Put it back under the same name to deliver its backlog, or let retention remove it.',
   },
+  'destination.rename-not-carried-out': {
+    severity: 'warning',
+    title: 'A destination was renamed to a name that has books of its own',
+    fix: 'Give it a name that was not used before and leave its "formerly" as it is, or take "formerly" out.',
+    after: 'Until then both names keep the books and the backlog that they have.',
+  },
   'destination.signal-removed-with-backlog': {
     severity: 'warning',
     title: 'A destination does not take a signal any more while some of it was still owed',

@@ -8,6 +8,7 @@ import {
 } from './health-credential-findings.ts';
 import type { DestinationFacts, HealthFacts } from './health-facts.ts';
 import { type About, dayMs, type NotedFinding, note, nounOf, pendingOf, waitingWords } from './health-note.ts';
+import { isLeftByRename, renameFindings } from './health-rename-findings.ts';
 import { countOf, formatDuration } from './wording.ts';
 
 /** Shorter outages are everyday life: the data is safe, and nobody has to do anything. */
@@ -23,6 +24,7 @@ export function destinationFindings(destination: DestinationFacts, facts: Health
     ...deliveryFindings(destination, facts),
     ...credentialFindings(destination, facts),
     ...narrowedFindings(destination, facts),
+    ...renameFindings(destination, facts),
     ...verdictFindings(destination, facts),
   ];
 }
@@ -63,7 +65,7 @@ function answerWords(error: DeliveryError | null): string | undefined {
 
 function removedFindings({ name }: DestinationFacts, facts: HealthFacts): NotedFinding[] {
   const pending = pendingOf(facts, name);
-  if (pending.requests === 0) return [];
+  if (pending.requests === 0 || isLeftByRename(name, facts)) return [];
   return [
     note(
       'destination.removed-with-backlog',

@@ -90,6 +90,8 @@ export interface DestinationFacts {
   readonly takes: readonly Signal[];
   /** The attribute by which this vendor tells whose telemetry it is; null where it does without. */
   readonly identity: IdentityKey | null;
+  /** The name that the config says it had; null where there is none. */
+  readonly formerly: string | null;
   /** Not in the config any more, but data is still owed to it. */
   readonly removed: boolean;
 }

@@ -8,7 +8,7 @@ import { CliError, exitCodes, usageError } from './cli-error.ts';
 import type { DestinationAction } from './destination.ts';
 import { editing, indexOf, isSameName, refuseMistakes, save, uptakeWords } from './destination-edit.ts';
 import type { Io } from './io.ts';
-import { knownToBooks, type Owed, owedTo } from './owed.ts';
+import { bookedName, booksInTheWay, ledgerOf, type Owed, owedTo } from './owed.ts';
 import { wrap } from './wrap.ts';
 
 const options = { ...commonOptions, ...policyOption, ...jsonOption };
@@ -31,7 +31,7 @@ interface Change {
 async function removeNamed(given: string, { editor, paths, io, json }: Change): Promise<number> {
   const index = indexOf(given, editor, paths);
   const name = editor.own[index] ?? given;
-  const owed = await owedTo(name, paths, io);
+  const owed = owedTo(name, formerNameOf(name, editor), await ledgerOf(paths, io));
   // A second entry of that name is ignored as long as the first one is there: left behind, it would come into force.
   const indices = indicesOf(name, editor);
   const text = indices.toReversed().reduce((left, at) => removeFrom(left, 'destinations', at), editor.text);
@@ -61,10 +61,12 @@ function managedWords(name: string, { points, words }: Owed, after: ResolvedConf
   return `The policy ${policy.file} names it too, but by itself not well enough to send anything (${held.mistake}): its data is held until that is corrected.${waiting}`;
 }
 
-function removedWords(name: string, { points, words }: Owed, maxAgeDays: number): string {
+function removedWords(name: string, { points, words, under }: Owed, maxAgeDays: number): string {
   if (points === 0) return 'Nothing was owed to it.';
+  const rename =
+    under === name ? '' : ` It is under that name still, for no relay has carried the rename to "${name}" out.`;
   const still = points === 1 ? 'is still owed to it and stays' : 'are still owed to it and stay';
-  return `${words} ${still} on disk until ${countOf(maxAgeDays, 'day')} old or the quota is reached; a destination that is called "${name}" again gets them.`;
+  return `${words} ${still} on disk until ${countOf(maxAgeDays, 'day')} old or the quota is reached; a destination that is called "${under}" again gets them.${rename}`;
 }
 
 export const rename: DestinationAction = async (args, io) => {
@@ -81,14 +83,19 @@ async function renameTo(from: string, to: string, { editor, paths, io, json }: C
   const index = indexOf(from, editor, paths);
   const old = editor.own[index] ?? from;
   refuseTaken(to, old, editor, paths);
-  const formerly = await formerName(editor, old, to, () => knownToBooks(paths, io));
+  const rows = await ledgerOf(paths, io);
+  const former = bookedName(old, formerNameOf(old, editor), rows);
+  // A name that differs in letter case only is the same one to the books.
+  const formerly = isSameName(former, to) ? undefined : former;
+  const inTheWay = formerly === undefined ? undefined : booksInTheWay(to, rows);
+  if (inTheWay !== undefined) throw new CliError(inTheWay);
   const renamed = setMember(editor.text, 'destinations', index, { key: 'name', value: to, after: 'name' });
   const text =
     formerly === undefined
       ? removeMember(renamed, 'destinations', index, 'formerly')
       : setMember(renamed, 'destinations', index, { key: 'formerly', value: formerly, after: 'name' });
   refuseMistakes(editor, text, old, { done: 'was not renamed' });
-  const owed = await owedTo(old, paths, io);
+  const owed = owedTo(old, former, rows);
   const uptake = await save(editor, text, paths, io);
   if (json) {
     io.out(`${JSON.stringify({ renamed: old, to, configFile: editor.file, owedPoints: owed.points, uptake })}\n`);
@@ -132,17 +139,7 @@ function indicesOf(name: string, { own }: ConfigEditor): readonly number[] {
   return own.flatMap((one, index) => (one !== undefined && isSameName(one, name) ? [index] : []));
 }
 
-/** Where the books still are: a destination that is renamed twice before a relay runs was never known under the first new name. */
-async function formerName(
-  { now }: ConfigEditor,
-  old: string,
-  to: string,
-  booked: () => Promise<readonly string[]>,
-): Promise<string | undefined> {
-  const before = [...now.config.destinations, ...now.held].find(({ name }) => name === old)?.formerly;
-  const names = before === undefined ? [] : await booked();
-  const isBooked = (name: string) => names.some((one) => isSameName(one, name));
-  const former = before !== undefined && isBooked(before) && !isBooked(old) ? before : old;
-  // A name that differs in letter case only is the same one to the books.
-  return isSameName(former, to) ? undefined : former;
+/** A destination that is renamed twice before a relay runs was never known under the first new name. */
+function formerNameOf(name: string, { now }: ConfigEditor): string | undefined {
+  return [...now.config.destinations, ...now.held].find((one) => isSameName(one.name, name))?.formerly;
 }

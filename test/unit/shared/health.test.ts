@@ -11,7 +11,7 @@ import type {
   RefusalCause,
   SpoolFacts,
 } from '../../../src/shared/health-facts.ts';
-import { emptyBooks } from '../../../src/shared/ledger.ts';
+import { emptyBooks, type LedgerRow } from '../../../src/shared/ledger.ts';
 
 const now = Date.parse('2026-11-20T12:00:00Z');
 const minutes = (count: number) => now - count * 60_000;
@@ -36,6 +36,7 @@ const span: DestinationFacts = {
   lastWarning: null,
   takes: ['metrics', 'logs', 'traces'],
   identity: 'work_email',
+  formerly: null,
   removed: false,
 };
 
@@ -52,6 +53,8 @@ const spool: SpoolFacts = {
   repairs: [],
   recentDrops: [],
 };
+
+const bookOf = (destination: string): LedgerRow => ({ destination, signal: 'metrics', ...emptyBooks });
 
 const nothingPending: Partial<SpoolFacts> = { pending: [] };
 
@@ -465,6 +468,41 @@ const cases: readonly [HealthState, string, Changes, readonly string[], string][
     { span: { ...blocked('credentials', 401), removed: true } },
     ['destination.removed-with-backlog'],
     'span was removed while data was still owed to it: put it back under the same name to deliver its backlog, or let retention remove it.',
+  ],
+  [
+    'attention',
+    'a rename was not carried out, because both names have books',
+    {
+      facts: {
+        destinations: [
+          { ...span, formerly: 'old' },
+          { ...span, name: 'old', takes: [], removed: true },
+        ],
+      },
+      spool: {
+        ledger: [...spool.ledger, { ...bookOf('old'), accepted: 7, delivered: 4, pending: 3 }],
+        pending: [{ destination: 'old', signal: 'metrics', requests: 3, points: 3, bytes: 9, oldestAt: minutes(9) }],
+      },
+    },
+    ['destination.rename-not-carried-out'],
+    'span has books of its own and did not take over those of old: give span a name in /config.json that was not used before and leave its "formerly" as it is, or take "formerly" out to leave the books of old where they are.',
+  ],
+  [
+    'healthy',
+    'a rename was carried out',
+    { span: { formerly: 'old' }, spool: nothingPending },
+    [],
+    'Telemetry flows: everything that was received has been delivered.',
+  ],
+  [
+    'healthy',
+    'a rename is about to be carried out',
+    {
+      span: { formerly: 'old' },
+      spool: { pending: [], ledger: [{ ...bookOf('old'), accepted: 7, delivered: 7 }, bookOf('span')] },
+    },
+    [],
+    'Telemetry flows: everything that was received has been delivered.',
   ],
   [
     'attention',

@@ -3,7 +3,7 @@ import type { CredentialFacts, DestinationFacts } from '../../../shared/health-f
 import type { Signal } from '../../../shared/signal.ts';
 
 /** How delivery to one destination stands. Times are wall time in milliseconds. */
-export interface DeliveryFacts extends Omit<DestinationFacts, 'removed' | 'takes' | 'identity'> {
+export interface DeliveryFacts extends Omit<DestinationFacts, 'removed' | 'formerly' | 'takes' | 'identity'> {
   /** The same by signal: one may flow while another is refused. */
   readonly signals: readonly SignalFacts[];
 }
@@ -11,7 +11,7 @@ export interface DeliveryFacts extends Omit<DestinationFacts, 'removed' | 'takes
 export interface SignalFacts
   extends Omit<
     DestinationFacts,
-    'name' | 'endpoint' | 'via' | 'refusedSignals' | 'tokenFile' | 'ambiguousWith' | 'takes' | 'identity' | 'removed'
+    'name' | 'endpoint' | 'via' | 'refusedSignals' | 'tokenFile' | 'ambiguousWith' | 'takes' | 'identity' | 'formerly' | 'removed'
   > {
   readonly signal: Signal;
 }

@@ -7,7 +7,7 @@ import type { Clock } from '../clock.ts';
 import type { DeliveryFacts } from '../delivery/facts.ts';
 import { resourceServiceVersion } from '../otlp/attributes.ts';
 import type { LoadedConfig } from '../policy/config-source.ts';
-import { destinationsOf } from '../policy/in-force.ts';
+import { destinationsOf, spoolDestinations } from '../policy/in-force.ts';
 import type { AcceptedInfo, Protocol, RefusedInfo } from '../receiver/intake.ts';
 import type { Spool, SpoolEvent } from '../spool/spool.ts';
 import { attributeFactsOf } from './attribute-facts.ts';
@@ -122,6 +122,7 @@ export class HealthRecorder {
     const { config, spool, delivery } = parts;
     const books = spool.books();
     const destinations = destinationsOf(config);
+    const formerlyOf = new Map(spoolDestinations(config).map(({ name, formerly }) => [name, formerly]));
     const identityOf = new Map(destinations.map(({ name, identity }) => [name, identity]));
     return {
       now: this.#clock.now(),
@@ -138,7 +139,12 @@ export class HealthRecorder {
         recentDrops: this.#drops.facts(),
       },
       destinations: [
-        ...delivery.map((facts) => this.#destination(facts, books, identityOf.get(facts.name) ?? null)),
+        ...delivery.map((facts) =>
+          this.#destination(facts, books, {
+            identity: identityOf.get(facts.name) ?? null,
+            formerly: formerlyOf.get(facts.name) ?? null,
+          }),
+        ),
         ...removed(delivery, books),
       ],
       config: {
@@ -163,13 +169,13 @@ export class HealthRecorder {
   #destination(
     facts: DeliveryFacts,
     books: ReturnType<Spool['books']>,
-    identity: DestinationFacts['identity'],
+    configured: Pick<DestinationFacts, 'identity' | 'formerly'>,
   ): DestinationFacts {
     const { signals: taken, ...rest } = facts;
     return {
       ...rest,
       takes: taken.map(({ signal }) => signal),
-      identity,
+      ...configured,
       lastSuccessAt: rest.lastSuccessAt ?? lastDelivery(facts.name, books),
       removed: false,
     };
@@ -222,6 +228,7 @@ function removed(delivery: readonly DeliveryFacts[], books: ReturnType<Spool['bo
     lastWarning: null,
     takes: [],
     identity: null,
+    formerly: null,
     removed: true,
   }));
 }
