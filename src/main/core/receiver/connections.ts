@@ -1,6 +1,8 @@
-import type { Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../clock.ts';
+import type { Intake } from './intake.ts';
+import { droppedConnectionRefusal } from './refusal.ts';
 
 /** One client connection, and what it is at. */
 export interface Connection {
@@ -29,6 +31,19 @@ export interface ConnectionsOptions<C extends Connection> {
   readonly clock: Clock;
   /** Ends a connection that is at rest, in the order of its protocol. */
   readonly end: (connection: C) => void;
+}
+
+/** Twice as many as are served can be told so. Those beyond are dropped unheard: Node resets them itself. */
+export function limitConnections(
+  server: Server,
+  connections: { makeRoom(): boolean },
+  { limits, refused }: Pick<Intake, 'limits' | 'refused'>,
+): void {
+  server.maxConnections = limits.maxConnections * 2;
+  server.on('drop', () => {
+    connections.makeRoom();
+    refused(droppedConnectionRefusal, undefined, 0);
+  });
 }
 
 /** All client connections of a receiver, over all of its addresses. */

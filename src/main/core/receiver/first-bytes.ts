@@ -1,3 +1,5 @@
+import type { Socket } from 'node:net';
+
 /** What a client speaks, by the first bytes that it sends. */
 export type FirstBytes = 'http1' | 'http2' | 'tls' | 'other';
 
@@ -20,4 +22,25 @@ export function classifyFirstBytes(bytes: Uint8Array): FirstBytes | undefined {
 function startsLike(bytes: Uint8Array, whole: Buffer): boolean {
   const length = Math.min(bytes.length, whole.length);
   return whole.compare(bytes, 0, length, 0, length) === 0;
+}
+
+/** Reads until it is clear what the client speaks; what was read is put back. */
+export function readFirstBytes(socket: Socket, onKnown: (kind: FirstBytes) => void): void {
+  let bytes = Buffer.alloc(0);
+  const onReadable = () => {
+    const more: Buffer | null = socket.read();
+    if (more === null || socket.destroyed) return;
+    bytes = Buffer.concat([bytes, more]);
+    const kind = classifyFirstBytes(bytes);
+    if (kind === undefined) return;
+    socket.off('readable', onReadable);
+    socket.off('end', onEnd);
+    socket.unshift(bytes);
+    onKnown(kind);
+  };
+  const onEnd = () => socket.destroy();
+  socket.on('readable', onReadable);
+  socket.on('end', onEnd);
+  // Without a listener an error would end the process. What follows it is the end of the connection.
+  socket.on('error', () => socket.destroy());
 }

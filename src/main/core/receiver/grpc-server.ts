@@ -1,16 +1,16 @@
 import type { ServerSessionOptions } from 'node:http2';
 import { createServer, type Socket } from 'node:net';
 import { assertNever } from '../../../shared/assert-never.ts';
-import type { Clock } from '../clock.ts';
 import { loadHttp2 } from '../node-http2.ts';
 import { encodeRefusal } from './answer.ts';
-import { classifyFirstBytes, type FirstBytes } from './first-bytes.ts';
+import { limitConnections } from './connections.ts';
+import { readFirstBytes } from './first-bytes.ts';
 import type { Front, FrontContext } from './front.ts';
 import { GrpcCall, type GrpcContext } from './grpc-call.ts';
 import { endGrpcConnection, type GrpcConnection, grpcConnections, newGrpcConnection } from './grpc-connection.ts';
+import { GrpcWatch } from './grpc-watch.ts';
 import { httpConnections } from './http-connection.ts';
 import { createHttpServer } from './http-server.ts';
-import type { Intake } from './intake.ts';
 import type { ReceiverLimits } from './limits.ts';
 import type { Refusal } from './refusal.ts';
 import * as refusals from './refusal.ts';
@@ -39,6 +39,7 @@ export function grpcFront(context: FrontContext): Front {
     connections.add(connection);
     watch.begin();
     readFirstBytes(socket, (kind) => {
+      if (connection.deaf) return;
       switch (kind) {
         case 'http2':
           speakHttp2(connection);
@@ -84,20 +85,13 @@ export function grpcFront(context: FrontContext): Front {
     if (draining) setImmediate(() => session.close());
   }
 
-  const watch = new Watch(intake, () => {
-    for (const connection of connections.all()) checkConnection(connection, intake);
-    return connections.size > 0;
-  });
+  const watch = new GrpcWatch(connections, intake);
 
   return {
     protocol: 'grpc',
     createServer() {
       const server = createServer({ allowHalfOpen: true, noDelay: true }, accept);
-      server.maxConnections = limits.maxConnections * 2;
-      server.on('drop', () => {
-        connections.makeRoom();
-        intake.refused(refusals.droppedConnectionRefusal, undefined, 0);
-      });
+      limitConnections(server, connections, intake);
       return server;
     },
     drain() {
@@ -112,27 +106,6 @@ export function grpcFront(context: FrontContext): Front {
   };
 }
 
-/** Reads until it is clear what the client speaks; what was read is put back. */
-function readFirstBytes(socket: Socket, onKnown: (kind: FirstBytes) => void): void {
-  let bytes = Buffer.alloc(0);
-  const onReadable = () => {
-    const more: Buffer | null = socket.read();
-    if (more === null) return;
-    bytes = Buffer.concat([bytes, more]);
-    const kind = classifyFirstBytes(bytes);
-    if (kind === undefined) return;
-    socket.off('readable', onReadable);
-    socket.off('end', onEnd);
-    socket.unshift(bytes);
-    onKnown(kind);
-  };
-  const onEnd = () => socket.destroy();
-  socket.on('readable', onReadable);
-  socket.on('end', onEnd);
-  // Without a listener an error would end the process. What follows it is the end of the connection.
-  socket.on('error', () => socket.destroy());
-}
-
 function sessionOptions(limits: ReceiverLimits): ServerSessionOptions {
   return {
     // A little more is let through than is allowed, so that it can be refused in words.
@@ -144,52 +117,4 @@ function sessionOptions(limits: ReceiverLimits): ServerSessionOptions {
       maxHeaderListSize: limits.maxHeaderBytes * 2,
     },
   };
-}
-
-/** Ends what takes too long: the first bytes, a call, an answer that nobody reads, a rest. */
-function checkConnection(connection: GrpcConnection, intake: Intake): void {
-  const { limits, clock } = intake;
-  const { socket, session, calls, restingSinceMs } = connection;
-  const now = clock.monotonicMs();
-  const restedMs = now - restingSinceMs;
-  if (session === undefined) {
-    if (restedMs < limits.headersTimeoutMs) return;
-    if (socket.bytesRead > 0) intake.refused(refusals.timeoutRefusal, undefined, 0);
-    socket.destroy();
-  } else if (calls.size > 0) {
-    for (const call of calls) {
-      if (!call.checkTime(now)) socket.destroy();
-    }
-  } else if (session.closed) {
-    // The client does not end its side, or has stopped in the middle of a call's headers.
-    connection.overSinceMs ??= now;
-    if (now - connection.overSinceMs >= limits.lingerMs) socket.destroy();
-  } else if (restedMs >= limits.keepAliveTimeoutMs) {
-    endGrpcConnection(connection);
-  }
-}
-
-/** Repeats a check while it is asked for. */
-class Watch {
-  readonly #clock: Clock;
-  readonly #everyMs: number;
-  readonly #check: () => boolean;
-  #running = false;
-
-  /** `check` says whether to go on. */
-  constructor({ limits, clock }: Pick<Intake, 'limits' | 'clock'>, check: () => boolean) {
-    const { headersTimeoutMs, requestTimeoutMs } = limits;
-    this.#everyMs = Math.max(20, Math.min(1000, headersTimeoutMs / 2, requestTimeoutMs / 2));
-    this.#clock = clock;
-    this.#check = check;
-  }
-
-  begin(): void {
-    if (this.#running) return;
-    this.#running = true;
-    this.#clock.after(this.#everyMs, () => {
-      this.#running = false;
-      if (this.#check()) this.begin();
-    });
-  }
 }

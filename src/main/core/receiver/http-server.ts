@@ -4,6 +4,7 @@ import { assertNever } from '../../../shared/assert-never.ts';
 import { createServer } from '../node-http.ts';
 import type { OtlpContentType } from '../otlp/status.ts';
 import { encodeRefusal, sendHealth } from './answer.ts';
+import { limitConnections } from './connections.ts';
 import { type ContentEncoding, contentEncoding, otlpContentType } from './content.ts';
 import { Exchange, type ExchangeContext, hasBody, isLast, refuseExchange } from './exchange.ts';
 import { classifyFirstBytes } from './first-bytes.ts';
@@ -55,15 +56,10 @@ export function createHttpServer(context: HttpContext): Server {
     // The guard answers for a missing Host, with a Status.
     requireHostHeader: false,
   });
-  server.maxConnections = limits.maxConnections * 2;
   // Node's switch for clients that end their side after the request and then wait for the answer; it has no type.
   Object.assign(server, { httpAllowHalfOpen: true });
   server.on('connection', (socket) => connections.add(newHttpConnection(socket)));
-  // Node resets such a connection itself; what it would have said is not known.
-  server.on('drop', () => {
-    connections.makeRoom();
-    context.intake.refused(refusals.droppedConnectionRefusal, undefined, 0);
-  });
+  limitConnections(server, connections, context.intake);
   server.on('request', (request, response) => begin(context, request, response, 'nothing'));
   server.on('checkContinue', (request, response) => begin(context, request, response, 'continue'));
   server.on('checkExpectation', (request, response) => begin(context, request, response, 'unknown'));
