@@ -22,6 +22,7 @@ export async function rememberGrpcUse(options: {
   const { file, clock, log } = options;
   let lastMs = Date.parse((await readFile(file, 'utf8').catch(() => '')).trim());
   const ageMs = () => clock.now() - lastMs;
+  let saved = Promise.resolve();
 
   return {
     get recently() {
@@ -31,9 +32,13 @@ export async function rememberGrpcUse(options: {
       // Also where there is none, or one from the future.
       if (ageMs() >= 0 && ageMs() < dayMs) return;
       lastMs = clock.now();
-      writePrivateFile(file, `${new Date(lastMs).toISOString()}\n`).catch((error: unknown) => {
-        log.warn('it cannot be kept that exports come by gRPC', { file, error: String(error) });
-      });
+      const line = `${new Date(lastMs).toISOString()}\n`;
+      // One after the other: the last one written is the last one noted.
+      saved = saved
+        .then(() => writePrivateFile(file, line))
+        .catch((error: unknown) =>
+          log.warn('it cannot be kept that exports come by gRPC', { file, error: String(error) }),
+        );
     },
   };
 }
