@@ -180,3 +180,13 @@ test('closing twice does no harm, and nothing is told afterwards', async () => {
   await source.reload();
   expect(told).not.toHaveBeenCalled();
 });
+
+test('where nothing was ever configured, a broken file leaves no last good config to speak of', async () => {
+  const before = await openSource();
+  await before.close();
+  await write('broken');
+  const source = await openSource();
+  expect(source.current.problems).toMatchObject([
+    { ofFile: true, message: expect.stringMatching(/; the defaults are in force\.$/) },
+  ]);
+});

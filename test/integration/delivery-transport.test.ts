@@ -284,7 +284,7 @@ describe('no connection at all', () => {
     const vendor = await vendorWith();
     const result = await send(vendor.url.replace('http:', 'https:'));
     expect(result).toMatchObject({
-      reason: 'tls',
+      reason: 'not-tls',
       possiblySent: false,
       message: expect.stringContaining('http instead of https'),
     });
@@ -346,7 +346,8 @@ describe.skipIf(noCertificates !== undefined)(
       ['good', false, ['issued by "Span Relay Test Authority"', 'does not trust']],
     ] as const)('says what is wrong with a certificate: %s, authority trusted: %s', async (which, trusted, words) => {
       const { result, vendor } = await exchangeWith(which, trusted);
-      expect(result).toMatchObject({ kind: 'failure', reason: 'tls', possiblySent: false });
+      const reason = which === 'wrongName' ? 'tls-name' : 'tls';
+      expect(result).toMatchObject({ kind: 'failure', reason, possiblySent: false });
       for (const word of words) expect(result).toMatchObject({ message: expect.stringContaining(word) });
       expect(vendor.seen).toEqual([]);
     });
