@@ -425,6 +425,26 @@ test.each(['other', 'known'])('what its name had of its own stays there when it 
   expect(spool.engine.verify()).toEqual([]);
 });
 
+test.each(['d', 'span'])("what %s retried from quarantine meanwhile stays its own, and in no other's way", (owner) => {
+  const spool = openEngine({ names: ['d', 'span'] });
+  const [bad = 0] = spool.accept(1);
+  spool.pick(owner);
+  spool.quarantine(bad, owner);
+  const other = owner === 'd' ? 'span' : 'd';
+  spool.settle(spool.pick(other).at(-1) ?? 0, other);
+  spool.toAll([standIn]);
+  const before = spool.accept(2);
+  spool.change({ op: 'retry', id: spool.engine.quarantineList()[0]?.id ?? 0 });
+  const after = spool.accept(1);
+  const retried = spool.pick('d');
+  expect(retried).toHaveLength(owner === 'd' ? 1 : 0);
+  spool.settle(retried.at(-1) ?? 0, 'd');
+  spool.toAll([{ name: 'd', signals }]);
+  expect(spool.engine.verify()).toEqual([]);
+  expect(spool.pick('d')).toEqual([...before, ...after]);
+  expect(spool.book('span').pending).toBe(owner === 'span' ? 2 : 0);
+});
+
 test('a repair does not forget for whom that was', () => {
   const spool = openEngine({ names: [] });
   spool.toAll([standIn]);
