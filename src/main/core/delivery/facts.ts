@@ -11,7 +11,16 @@ export interface DeliveryFacts extends Omit<DestinationFacts, 'removed' | 'forme
 export interface SignalFacts
   extends Omit<
     DestinationFacts,
-    'name' | 'endpoint' | 'via' | 'refusedSignals' | 'tokenFile' | 'ambiguousWith' | 'takes' | 'identity' | 'formerly' | 'removed'
+    | 'name'
+    | 'endpoint'
+    | 'via'
+    | 'refusedSignals'
+    | 'tokenFile'
+    | 'ambiguousWith'
+    | 'takes'
+    | 'identity'
+    | 'formerly'
+    | 'removed'
   > {
   readonly signal: Signal;
 }
