@@ -52,12 +52,12 @@ export class GrpcCall implements Caller, OpenCall {
     const stream = this.#stream;
     this.#read = stream.endAfterHeaders;
     connections.requestBegins(this.#connection);
-    this.#connection.calls.add(this);
+    this.#connection.calls.push(this);
     stream.on('error', ignore);
     const decision = decide(intake, rawHeaders, this.headers, connections.admit(this.#connection));
     if (decision.kind === 'refuse') {
       const { refusal, signal } = decision;
-      stream.on('close', () => this.#connection.calls.delete(this));
+      stream.on('close', () => this.#leave());
       this.answerRefused(refusal);
       if (decision.forGood) endGrpcConnection(this.#connection);
       intake.refused(refusal, signal, signal !== undefined && !stream.endAfterHeaders ? 1 : 0);
@@ -94,7 +94,7 @@ export class GrpcCall implements Caller, OpenCall {
     const message = new UnaryMessage({ maxBytes: intake.limits.maxBodyBytes, mayBeCompressed: encoding === 'gzip' });
     this.#timeOut = () => incoming.refuse(refusals.timeoutRefusal);
     stream.on('close', () => {
-      this.#connection.calls.delete(this);
+      this.#leave();
       if (!this.#read) incoming.refuse(refusals.abortedRefusal);
     });
     if (!incoming.begin()) return;
@@ -115,6 +115,12 @@ export class GrpcCall implements Caller, OpenCall {
   }
 
   #timeOut: () => void = ignore;
+
+  /** Its stream is closed. */
+  #leave(): void {
+    const { calls } = this.#connection;
+    calls.splice(calls.indexOf(this), 1);
+  }
 
   #canAnswer(): boolean {
     return !this.#stream.closed && !this.#stream.destroyed;

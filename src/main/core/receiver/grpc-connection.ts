@@ -13,7 +13,7 @@ export interface GrpcConnection extends Connection {
   /** Undefined until the client has shown that it speaks HTTP/2. */
   session: ServerHttp2Session | undefined;
   /** Whose streams are not closed yet. */
-  readonly calls: Set<OpenCall>;
+  readonly calls: OpenCall[];
   /** Since when nothing more is expected of it. Monotonic. */
   overSinceMs: number | undefined;
 }
@@ -25,7 +25,7 @@ export function grpcConnections({ limits, clock }: Intake): GrpcConnections {
 }
 
 export function newGrpcConnection(socket: Socket): GrpcConnection {
-  return { ...newConnection(socket), session: undefined, calls: new Set(), overSinceMs: undefined };
+  return { ...newConnection(socket), session: undefined, calls: [], overSinceMs: undefined };
 }
 
 /** By GOAWAY: calls in progress finish, and what the client has sent too late it may safely send again elsewhere. */

@@ -8,13 +8,14 @@ export type Step =
   | { readonly ok: true; readonly piece: Uint8Array }
   | { readonly ok: false; readonly refusal: Refusal };
 
-const nothing: Step = { ok: true, piece: new Uint8Array(0) };
+const nothing = { ok: true, piece: new Uint8Array(0) } as const;
 
 /** Takes the one message out of the body of a unary call, piece by piece, without keeping any of it. */
 export class UnaryMessage {
   readonly #maxBytes: number;
   readonly #mayBeCompressed: boolean;
-  readonly #prefix: number[] = [];
+  /** What has come of the prefix, where it comes in pieces. */
+  #prefix: Uint8Array = nothing.piece;
   /** Of the message; undefined until the prefix is whole. */
   #missingBytes: number | undefined;
   #compressed = false;
@@ -31,27 +32,29 @@ export class UnaryMessage {
 
   /** What of the message is in this piece of the body. */
   read(bytes: Uint8Array): Step {
-    if (this.#missingBytes === undefined) {
-      let at = 0;
-      while (at < bytes.length && this.#prefix.length < prefixBytes) this.#prefix.push(bytes[at++] ?? 0);
-      if (this.#prefix.length < prefixBytes) return nothing;
-      const refusal = this.#readPrefix();
-      return refusal ? { ok: false, refusal } : this.#continue(bytes.subarray(at));
+    if (this.#missingBytes !== undefined) return this.#continue(bytes);
+    const start = this.#prefix.length === 0 ? bytes : Buffer.concat([this.#prefix, bytes]);
+    if (start.length < prefixBytes) {
+      this.#prefix = start;
+      return nothing;
     }
-    return this.#continue(bytes);
+    const refusal = this.#readPrefix(start);
+    return refusal ? { ok: false, refusal } : this.#continue(start.subarray(prefixBytes));
   }
 
   /** What is wrong with a body that ends here. */
   end(): Refusal | undefined {
     if (this.#missingBytes === 0) return undefined;
-    return this.#prefix.length === 0 ? refusals.noMessageRefusal : refusals.truncatedMessageRefusal;
+    const isEmpty = this.#missingBytes === undefined && this.#prefix.length === 0;
+    return isEmpty ? refusals.noMessageRefusal : refusals.truncatedMessageRefusal;
   }
 
-  #readPrefix(): Refusal | undefined {
-    const [flag = 0, ...length] = this.#prefix;
+  #readPrefix(start: Uint8Array): Refusal | undefined {
+    const flag = start[0] ?? 0;
     if (flag > 1) return refusals.messageFlagRefusal;
     if (flag === 1 && !this.#mayBeCompressed) return refusals.noGrpcEncodingRefusal;
-    const bytes = length.reduce((sum, byte) => sum * 256 + byte, 0);
+    let bytes = 0;
+    for (let at = 1; at < prefixBytes; at++) bytes = bytes * 256 + (start[at] ?? 0);
     if (bytes > this.#maxBytes) return refusals.tooLargeRefusal(this.#maxBytes);
     this.#compressed = flag === 1;
     this.#missingBytes = bytes;

@@ -37,8 +37,8 @@ function checkConnection(connection: GrpcConnection, intake: Intake): void {
     if (restedMs < limits.headersTimeoutMs) return;
     if (socket.bytesRead > 0) intake.refused(refusals.timeoutRefusal, undefined, 0);
     socket.destroy();
-  } else if (calls.size > 0) {
-    for (const call of calls) {
+  } else if (calls.length > 0) {
+    for (const call of [...calls]) {
       if (!call.checkTime(now)) socket.destroy();
     }
   } else if (session.closed) {
